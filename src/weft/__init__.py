@@ -1,0 +1,3 @@
+"""Weft: the open smart-factory platform."""
+
+__version__ = "0.1.0"

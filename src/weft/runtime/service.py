@@ -1,0 +1,170 @@
+"""Supervision: services run in task groups, are restarted when they crash, and stop in order.
+
+A service is an ``async def run(ready)`` that works until it is cancelled. It calls ``ready()`` once it does
+its work; services of the next floor start only then, and floors stop in the opposite order, so that what
+consumes outlives what produces. This module is the only place that catches ``Exception``.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+import anyio
+import msgspec
+from anyio.abc import TaskGroup
+
+from weft.runtime.clock import Clock, SystemClock
+from weft.runtime.log import get_logger
+
+__all__ = ["Backoff", "Floor", "Ready", "Service", "State", "Supervisor"]
+
+Ready: TypeAlias = Callable[[], None]
+Run: TypeAlias = Callable[[Ready], Awaitable[None]]
+
+log = get_logger(__name__)
+
+
+class State(StrEnum):
+    STARTING = "starting"
+    RUNNING = "running"
+    WAITING = "waiting"  # crashed, restart is due
+    STOPPED = "stopped"
+
+
+class Backoff(msgspec.Struct, frozen=True):
+    """Seconds before a restart: doubling from ``first`` to ``most``, each drawn from the upper half so that
+    services that fell together do not return together; calm again after ``calm`` seconds of work."""
+
+    first: float = 0.25
+    most: float = 10.0
+    calm: float = 30.0
+
+    def delay(self, failures: int) -> float:
+        ceiling: float = min(self.first * 2.0 ** min(failures - 1, 32), self.most)
+        return ceiling * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load, keeps no secret
+
+
+class Service:
+    """One supervised run function and what is known about it."""
+
+    def __init__(self, name: str, run: Run, backoff: Backoff | None = None) -> None:
+        self.name = name
+        self.run = run
+        self.backoff = backoff or Backoff()
+        self.state = State.STOPPED
+        self.restarts = 0
+        self.failure = ""
+        self.ready = anyio.Event()
+        self._scope: anyio.CancelScope | None = None
+        self._done = anyio.Event()
+
+    async def supervise(self, clock: Clock) -> None:
+        """Runs until cancelled or until ``run`` returns; restarts after every crash."""
+        failures = 0
+        with anyio.CancelScope() as self._scope:
+            while True:
+                self.state = State.STARTING
+                begun = clock.monotonic()
+                try:
+                    await self.run(self._set_ready)
+                    break
+                except Exception as error:  # the one broad handler: whatever it is, the rest goes on
+                    failures = 1 if clock.monotonic() - begun > self.backoff.calm else failures + 1
+                    self.failure = describe(error)
+                delay = self.backoff.delay(failures)
+                self.state = State.WAITING
+                self.restarts += 1
+                log.warning(
+                    "service crashed", service=self.name, failure=self.failure, restart_in=round(delay, 2)
+                )
+                await clock.sleep(delay)
+        self.state = State.STOPPED
+        self.ready.set()  # nobody waits for ever for a service that ended
+        self._done.set()
+
+    async def stop(self) -> None:
+        """Cancels the service and waits until it has cleaned up."""
+        if self._scope is None:
+            return
+        self._scope.cancel()
+        await self._done.wait()
+
+    def _set_ready(self) -> None:
+        self.state = State.RUNNING
+        self.ready.set()
+
+
+class Floor:
+    """Services that start and stop together; more can be added and removed while it runs."""
+
+    def __init__(self, name: str, group: TaskGroup, clock: Clock) -> None:
+        self.name = name
+        self.services: dict[str, Service] = {}
+        self._group = group
+        self._clock = clock
+
+    def add(self, service: Service) -> Service:
+        """Starts a service. Raises ValueError when one of that name is there."""
+        if service.name in self.services:
+            raise ValueError(f"service {service.name!r} is there already")
+        self.services[service.name] = service
+        self._group.start_soon(service.supervise, self._clock, name=service.name)
+        return service
+
+    async def remove(self, name: str) -> None:
+        """Stops a service and forgets it; unknown names are ignored."""
+        service = self.services.pop(name, None)
+        if service is not None:
+            await service.stop()
+
+    async def ready(self) -> None:
+        for service in list(self.services.values()):
+            await service.ready.wait()
+
+
+class Supervisor:
+    """Floors of services, lowest first."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock: Clock = clock or SystemClock()
+        self.floors: dict[str, Floor] = {}
+
+    @asynccontextmanager
+    async def running(self, floors: Sequence[tuple[str, Sequence[Service]]]) -> AsyncIterator[Supervisor]:
+        """All floors up, each once the one below is ready; on leaving they stop from the top down."""
+        async with AsyncExitStack() as stack:
+            for name, services in floors:
+                floor = await stack.enter_async_context(self._floor(name))
+                for service in services:
+                    floor.add(service)
+                await floor.ready()
+            yield self
+
+    @property
+    def services(self) -> list[Service]:
+        return [service for floor in self.floors.values() for service in floor.services.values()]
+
+    @asynccontextmanager
+    async def _floor(self, name: str) -> AsyncIterator[Floor]:
+        async with anyio.create_task_group() as group:
+            floor = self.floors[name] = Floor(name, group, self.clock)
+            try:
+                yield floor
+            finally:
+                group.cancel_scope.cancel()
+
+
+LONGEST: Final = 500
+
+
+def describe(error: BaseException) -> str:
+    """One line about an error, the innermost of a group."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    text = str(error).strip() or type(error).__name__
+    prefix = "" if type(error).__module__.startswith("weft.") else f"{type(error).__name__}: "
+    return (prefix + text).splitlines()[0][:LONGEST]
