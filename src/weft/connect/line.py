@@ -115,7 +115,9 @@ class Line:
         self.status = msgspec.structs.replace(
             self.status, refused={**self.status.refused, point.path: reason}
         )
-        self._report(Kind.SIGNAL_REFUSED, signal=point.path, status=quality.status_name(status), reason=reason)
+        self._report(
+            Kind.SIGNAL_REFUSED, signal=point.path, status=quality.status_name(status), reason=reason
+        )
         self.emit(self._synthetic((point,), status))
 
     # --- Weft's side ----------------------------------------------------------------------------------
@@ -166,9 +168,7 @@ class Line:
         else:
             self._become(state, reason=reason, next_retry=retry)
 
-    def _become(
-        self, state: LineState, *, reason: str = "", detail: str = "", next_retry: int = 0
-    ) -> None:
+    def _become(self, state: LineState, *, reason: str = "", detail: str = "", next_retry: int = 0) -> None:
         self.status = msgspec.structs.replace(
             self.status,
             state=state,

@@ -7,6 +7,7 @@ arrays and structures lie on the heap, and their 64 bits are the heap's index; -
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -54,7 +55,18 @@ class Batch:
     them (ns UTC). Treat a batch as immutable: it is shared by everybody in the process who subscribed.
     """
 
-    __slots__ = ("bits", "flags", "heap", "received", "sequence", "signal", "source", "status", "time", "type")
+    __slots__ = (
+        "bits",
+        "flags",
+        "heap",
+        "received",
+        "sequence",
+        "signal",
+        "source",
+        "status",
+        "time",
+        "type",
+    )
 
     def __init__(
         self,
@@ -94,9 +106,7 @@ class Batch:
         return builder.build(**meta)
 
     @classmethod
-    def doubles(
-        cls, signal: npt.ArrayLike, time: npt.ArrayLike, values: npt.ArrayLike, **meta: Any
-    ) -> Batch:
+    def doubles(cls, signal: npt.ArrayLike, time: npt.ArrayLike, values: npt.ArrayLike, **meta: Any) -> Batch:
         """Good doubles, given as three columns."""
         handles = np.asarray(signal, dtype=np.int32)
         n = len(handles)
@@ -147,8 +157,8 @@ class Batch:
     @property
     def on_heap(self) -> npt.NDArray[np.bool_]:
         """Which values (n) are on the heap; nulls of such types are not."""
-        mask: npt.NDArray[np.bool_] = is_in(self.type, HEAPED) | (self.type >= ARRAY)
-        return mask & (self.bits != NULL_INDEX)
+        typed = is_in(self.type, HEAPED) | (self.type >= ARRAY)
+        return np.asarray(typed & (self.bits != NULL_INDEX), dtype=np.bool_)
 
     def value(self, i: int) -> Any:
         """The value as Python knows it; None for a null."""
@@ -304,7 +314,7 @@ class BatchBuilder:
 
     @staticmethod
     def _store_integer(value: Any, type: int) -> tuple[int, int]:
-        if value != value or value in (float("inf"), float("-inf")) or int(value) != value:
+        if not math.isfinite(value) or int(value) != value:
             return 0, BAD_TYPE_MISMATCH
         low, high = RANGES[type]
         if not low <= value <= high:

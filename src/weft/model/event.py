@@ -30,7 +30,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     time: int
     recorded: int
     data: dict[str, Any] = {}
-    id: str = msgspec.field(default_factory=lambda: new_id())
+    id: str = msgspec.field(default_factory=lambda: new_id())  # noqa: PLW0108  # defined below
 
 
 def new_id() -> str:

@@ -72,7 +72,7 @@ class Service:
                 try:
                     await self.run(self._set_ready)
                     break
-                except Exception as error:  # the one broad handler: whatever it is, the rest goes on
+                except Exception as error:  # noqa: BLE001  # the one broad handler: whatever it is, the rest goes on
                     failures = 1 if clock.monotonic() - begun > self.backoff.calm else failures + 1
                     self.failure = describe(error)
                 delay = self.backoff.delay(failures)
