@@ -1,0 +1,59 @@
+"""What the plant says about each signal, as columns indexed by handle: one look-up per batch, none per sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from weft.model import Signal
+from weft.model.values import INTEGERS
+
+__all__ = ["Rules"]
+
+
+class Rules:
+    """Tables over handles 0..n-1. A handle that is not in the plant has the neutral row.
+
+    scale, offset  value = raw * scale + offset (float64)
+    deadband       in the signal's unit, 0 keeps every sample (float64)
+    silence        ns, 0 is none (int64)
+    type           the type the plant asks for, 0 is as the source says (uint8)
+    states         per handle: state's name -> number
+    """
+
+    def __init__(self, signals: Iterable[Signal] = ()) -> None:
+        listed = list(signals)
+        n = max((signal.handle for signal in listed), default=-1) + 1
+        self.paths: list[str] = [""] * n
+        self.scale = np.ones(n)
+        self.offset = np.zeros(n)
+        self.deadband = np.zeros(n)
+        self.silence = np.zeros(n, dtype=np.int64)
+        self.type = np.zeros(n, dtype=np.uint8)
+        self.states: dict[int, dict[str, int]] = {}
+        for signal in listed:
+            self._add(signal)
+        self.scaled = (self.scale != 1.0) | (self.offset != 0.0)
+        self.sieved = self.deadband > 0.0
+        self.enumerated = np.zeros(n, dtype=np.bool_)
+        self.enumerated[list(self.states)] = True
+
+    def __len__(self) -> int:
+        return len(self.scale)
+
+    def known(self, handles: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+        """Which handles (n) have a row here."""
+        return (handles >= 0) & (handles < len(self))
+
+    def _add(self, signal: Signal) -> None:
+        handle = signal.handle
+        self.paths[handle] = signal.path
+        self.scale[handle] = signal.scale
+        self.offset[handle] = signal.offset
+        self.deadband[handle] = signal.deadband
+        self.silence[handle] = round((signal.silence or 0.0) * 1e9)
+        self.type[handle] = signal.type or 0
+        if signal.states and signal.type is not None and signal.type in INTEGERS:
+            self.states[handle] = {name: number for number, name in signal.states.items()}
