@@ -64,27 +64,33 @@ class Service:
 
     async def supervise(self, clock: Clock) -> None:
         """Runs until cancelled or until ``run`` returns; restarts after every crash."""
+        try:
+            with anyio.CancelScope() as self._scope:
+                await self._keep_running(clock)
+        finally:
+            self.state = State.STOPPED
+            self.ready.set()  # nobody waits for ever for a service that ended
+            self._done.set()
+
+    async def _keep_running(self, clock: Clock) -> None:
         failures = 0
-        with anyio.CancelScope() as self._scope:
-            while True:
-                self.state = State.STARTING
-                begun = clock.monotonic()
-                try:
-                    await self.run(self._set_ready)
-                    break
-                except Exception as error:  # noqa: BLE001  # the one broad handler: whatever it is, the rest goes on
-                    failures = 1 if clock.monotonic() - begun > self.backoff.calm else failures + 1
-                    self.failure = describe(error)
-                delay = self.backoff.delay(failures)
-                self.state = State.WAITING
-                self.restarts += 1
-                log.warning(
-                    "service crashed", service=self.name, failure=self.failure, restart_in=round(delay, 2)
-                )
-                await clock.sleep(delay)
-        self.state = State.STOPPED
-        self.ready.set()  # nobody waits for ever for a service that ended
-        self._done.set()
+        while True:
+            self.state = State.STARTING
+            begun = clock.monotonic()
+            try:
+                await self.run(self._set_ready)
+            except Exception as error:  # noqa: BLE001  # the one broad handler: the rest goes on
+                failures = 1 if clock.monotonic() - begun > self.backoff.calm else failures + 1
+                self.failure = describe(error)
+            else:
+                return
+            delay = self.backoff.delay(failures)
+            self.state = State.WAITING
+            self.restarts += 1
+            log.warning(
+                "service crashed", service=self.name, failure=self.failure, restart_in=round(delay, 2)
+            )
+            await clock.sleep(delay)
 
     async def stop(self) -> None:
         """Cancels the service and waits until it has cleaned up."""

@@ -149,5 +149,6 @@ async def test_a_crash_in_a_group_is_described_by_its_cause():
 
     service = Service("s", run)
     async with Supervisor(clock).running([("f", [service])]):
+        await anyio.wait_all_tasks_blocked()
         assert service.state is State.WAITING
         assert service.failure == "Crash: the pump is gone"

@@ -1,0 +1,30 @@
+.PHONY: demo test check bench lock clean help
+
+help:           ## what can be made
+	@grep -hE '^[a-z]+: .*##|^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+demo:           ## set up everything and run the model factory with Weft on it
+	@tools/setup
+	@.venv/bin/weft demo
+
+test:           ## set up everything and run all tests
+	@tools/setup dev
+	@tools/peers
+	@tools/check
+
+check:          ## format, lint, types, floors and unit tests: seconds, for while you work
+	@tools/setup dev
+	@tools/check format lint types floors unit
+
+bench:          ## measure, as ratios against peers in one run
+	@tools/setup dev
+	@.venv/bin/weft bench
+
+lock:           ## resolve the lock files anew
+	@uv pip compile -q --universal --generate-hashes --no-emit-index-url --upgrade \
+	    --python-version 3.11 --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	@uv pip compile -q --universal --generate-hashes --no-emit-index-url --upgrade --group dev \
+	    --python-version 3.11 --custom-compile-command "make lock" pyproject.toml -o requirements-dev.lock
+
+clean:          ## remove what set-up and tests have made
+	rm -rf .venv .cache dist build node_modules tests/peers/*/node_modules demo-plant
