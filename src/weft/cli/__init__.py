@@ -1,0 +1,243 @@
+"""The command line. Commands import what they need when they run: ``weft --help`` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = ["main"]
+
+EXAMPLES = """
+\b
+Examples:
+  weft demo                        a model factory with Weft on it, in a browser
+  weft init plant && cd plant      a plant of your own
+  weft check                       every mistake in it, with file and line
+  weft up                          run it
+  weft browse opc.tcp://10.0.0.5:4840
+  weft tail 'line1/**'
+  weft query "select * from sample limit 5"
+
+\b
+Exit codes: 0 done, 1 something was found or failed, 2 wrong usage.
+"""
+
+plant_option = click.option(
+    "-p",
+    "--plant",
+    "plant",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    envvar="WEFT_PLANT",
+    help="The plant's folder; the current one by default.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document, for programs.")
+
+
+@click.group(epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="weft", message="%(prog)s %(version)s")
+@click.option("-v", "--verbose", is_flag=True, help="Tell more in the log.")
+def app(verbose: bool) -> None:
+    """Weft connects machines, keeps their data and shows it."""
+    click.get_current_context().obj = {"level": "debug" if verbose else "info"}
+
+
+def _level() -> str:
+    level: str = click.get_current_context().obj["level"]
+    return level
+
+
+@app.command(short_help="Run the model factory with Weft on it.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where to keep it; ./demo-plant by default.")
+@click.option("--speed", default=1.0, show_default=True, help="Times faster than real time.")
+@click.option("--seed", default=1, show_default=True, help="The same seed gives the same factory.")
+@click.option("--port", default=8080, show_default=True, help="Of the page; the next free one if taken.")
+@click.option("--for", "seconds", type=float, help="Stop after so many seconds.")
+@click.option("--no-browser", is_flag=True, help="Only print the link.")
+@click.option("--verify", is_flag=True, help="At the end compare every true value with history.")
+def demo(**options: Any) -> None:
+    """Run the model factory with Weft on it.
+
+    A CNC mill (OPC UA), a washer and energy meters (Modbus) and a packing machine (MQTT) run as programs of
+    their own; Weft reads them over the network, keeps every value and shows them on a page.
+
+    \b
+    Examples:
+      weft demo
+      weft demo --speed 10 --for 60 --no-browser --verify
+    """
+    from weft.cli.demo import run
+
+    run(**options, level=_level())
+
+
+@app.command(short_help="Make a folder that describes a plant.")
+@click.argument("folder", type=click.Path(path_type=Path))
+def init(folder: Path) -> None:
+    """Make FOLDER with a small plant in it: commented, correct, yours to change.
+
+    \b
+    Example:
+      weft init plant && cd plant && weft check
+    """
+    from weft.cli.plant import init as make
+
+    make(folder)
+
+
+@app.command(short_help="Name every mistake in a plant's folder.")
+@plant_option
+@json_option
+def check(plant: Path, as_json: bool) -> None:
+    """Name every mistake in a plant's folder, with file, line and remedy. Exit code 1 when there are any.
+
+    \b
+    Examples:
+      weft check
+      weft check --plant /srv/plant --json
+    """
+    from weft.cli.plant import check as look
+
+    look(plant, as_json)
+
+
+@app.command(short_help="Bring the running plant to what its folder says.")
+@plant_option
+@json_option
+@click.option("--dry-run", is_flag=True, help="Only say what would change.")
+def apply(plant: Path, as_json: bool, dry_run: bool) -> None:
+    """Bring the running plant to what its folder says. Only what differs is touched.
+
+    A running plant also does this by itself when a file is saved.
+
+    \b
+    Examples:
+      weft apply --dry-run
+      weft apply
+    """
+    from weft.cli.plant import apply as bring
+
+    bring(plant, as_json, dry_run)
+
+
+@app.command(short_help="Run a plant.")
+@plant_option
+@click.option("--host", help="Address to listen on; loopback by default.")
+@click.option("--port", type=int, help="Of the page; the next free one if taken.")
+def up(plant: Path, host: str | None, port: int | None) -> None:
+    """Run a plant until Ctrl-C: connect, keep, show.
+
+    \b
+    Examples:
+      weft up
+      weft up --plant /srv/plant --port 8090
+    """
+    from weft.cli.up import up as run
+
+    run(plant, host=host, port=port, level=_level())
+
+
+@app.command(short_help="Print a link that lets a browser in.")
+@plant_option
+def link(plant: Path) -> None:
+    """Print a link that lets one browser in, once and within 30 minutes."""
+    from weft.cli.up import link as give
+
+    give(plant)
+
+
+@app.command(short_help="List what a machine offers.")
+@click.argument("target")
+@click.option("--start", default="", help="Only below this place, in the protocol's own notation.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A field of the connection.")
+@click.option("--most", default=1000, show_default=True, help="Stop after so many.")
+@plant_option
+@json_option
+def browse(target: str, start: str, settings: tuple[str, ...], most: int, plant: Path, as_json: bool) -> None:
+    """List what a machine offers. TARGET is an address, or the name of a connection of the plant.
+
+    \b
+    Examples:
+      weft browse opc.tcp://127.0.0.1:4840 --set security=none
+      weft browse mqtt://127.0.0.1:1883
+      weft browse shdr://127.0.0.1:7878
+      weft browse mill --start "ns=2;s=Spindle"
+    """
+    from weft.cli.browse import browse as walk
+
+    walk(target, start=start, settings=settings, most=most, plant=plant, as_json=as_json)
+
+
+@app.command(short_help="Print values as they come.")
+@click.argument("pattern", default="**")
+@click.option("--for", "seconds", type=float, help="Stop after so many seconds.")
+@plant_option
+@json_option
+def tail(pattern: str, seconds: float | None, plant: Path, as_json: bool) -> None:
+    """Print values as they come. PATTERN picks signals: ``*`` within one name, ``**`` across names.
+
+    \b
+    Examples:
+      weft tail
+      weft tail '**/mill/spindle-*' --for 10
+      weft tail --json | jq .value
+    """
+    from weft.cli.data import tail as follow
+
+    follow(pattern, seconds=seconds, plant=plant, as_json=as_json)
+
+
+@app.command(short_help="Ask the history in SQL.")
+@click.argument("sql")
+@plant_option
+@json_option
+def query(sql: str, plant: Path, as_json: bool) -> None:
+    """Ask the history in SQL: views ``sample`` and ``signal``. Works whether the plant runs or not.
+
+    \b
+    Examples:
+      weft query "select path, count(*) from sample join signal using (signal) group by path"
+      weft query --json "select max(time) from sample"
+    """
+    from weft.cli.data import query as ask
+
+    ask(sql, plant=plant, as_json=as_json)
+
+
+@app.command(short_help="Look for what is wrong, and how to mend it.")
+@plant_option
+@json_option
+def doctor(plant: Path, as_json: bool) -> None:
+    """Look for what is wrong with a plant and this machine, each finding with its remedy."""
+    from weft.cli.doctor import doctor as examine
+
+    examine(plant, as_json)
+
+
+@app.command(short_help="Measure, as ratios against peers.")
+@click.argument("names", nargs=-1)
+@click.option("--seconds", default=5.0, show_default=True, help="Length of each measurement.")
+@json_option
+def bench(names: tuple[str, ...], seconds: float, as_json: bool) -> None:
+    """Measure this machine. Ratios against peers in the same run are what counts.
+
+    \b
+    Examples:
+      weft bench
+      weft bench bus opcua --seconds 10
+    """
+    from weft.cli.bench import bench as measure
+
+    measure(names, seconds, as_json)
+
+
+def main() -> None:
+    """The entry point: errors of ours become one clear line, not a traceback."""
+    from weft.cli.output import Failing
+
+    with Failing():
+        app(standalone_mode=False)
+    sys.exit(0)
