@@ -1,0 +1,32 @@
+"""When the next cycle is due."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from weft.runtime import Clock
+
+__all__ = ["Pace"]
+
+HIGH: Final = 0.8
+SLOWEST: Final = 8
+
+
+class Pace:
+    """Beats every ``interval`` seconds, counted from the first one, so that no delay adds up. Beats that were
+    missed are left out, never made up for. Under pressure only every second, fourth, then eighth beat is due.
+    """
+
+    def __init__(self, clock: Clock, interval: float) -> None:
+        self._clock = clock
+        self._interval = interval
+        self._start = clock.monotonic()
+        self._beat = 0
+        self._stride = 1
+
+    def rest(self, pressure: float) -> float:
+        """Seconds until the next beat."""
+        self._stride = min(self._stride * 2, SLOWEST) if pressure > HIGH else max(self._stride // 2, 1)
+        passed = self._clock.monotonic() - self._start
+        self._beat = max(self._beat + self._stride, int(passed / self._interval) + 1)
+        return max(self._start + self._beat * self._interval - self._clock.monotonic(), 0.0)
