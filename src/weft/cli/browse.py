@@ -1,0 +1,89 @@
+"""``weft browse``: what a machine offers, before anything is configured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio
+import click
+import msgspec
+
+from weft.app import load
+from weft.cli.output import document, table
+from weft.connect import Browses, Found
+from weft.model.quality import status_name
+from weft.model.values import type_name
+from weft.runtime import Invalid, NotFound, plugins
+
+__all__ = ["browse"]
+
+SCHEMES = {"opc.tcp": "opcua", "mqtt": "mqtt", "mqtts": "mqtt", "shdr": "shdr", "modbus": "modbus"}
+
+
+def browse(
+    target: str, *, start: str, settings: Sequence[str], most: int, plant: Path, as_json: bool
+) -> None:
+    protocol, connector = _connector(target, settings, plant)
+    if not isinstance(connector, Browses):
+        raise Invalid(
+            f"{protocol} offers no list of what is there.", remedy="Its signals come from the maker's manual."
+        )
+    found = anyio.run(_collect, connector, start, most)
+    if as_json:
+        document(msgspec.to_builtins(found))
+        return
+    header = ["name", "type", "value", "unit", "quality", "address"]
+    table(header, [_row(item) for item in found])
+    click.echo(
+        f"{len(found)} found." + (" More may be there: --most." if len(found) >= most else ""), err=True
+    )
+
+
+async def _collect(connector: Browses, start: str, most: int) -> list[Found]:
+    found: list[Found] = []
+    async for item in connector.browse(start):
+        found.append(item)
+        if len(found) >= most:
+            break
+    return found
+
+
+def _row(item: Found) -> list[Any]:
+    place = " ".join(f"{key}={value}" for key, value in item.address.items())
+    name = f"{item.folder}/{item.name}" if item.folder else item.name
+    value = str(item.value)[:40] if item.value is not None else ""
+    return [
+        name,
+        type_name(item.type) if item.type else "",
+        value,
+        item.unit,
+        status_name(item.status),
+        place,
+    ]
+
+
+def _connector(target: str, settings: Sequence[str], plant: Path) -> tuple[str, Any]:
+    """From an address like ``opc.tcp://host:4840`` or the name of a connection of the plant."""
+    given = dict(setting.partition("=")[::2] for setting in settings)
+    if "://" not in target:
+        connection = load(plant).connections.get(target)
+        if connection is None:
+            raise NotFound(
+                f"The plant has no connection {target!r}.", remedy="Or give an address: opc.tcp://host:4840."
+            )
+        return connection.protocol, plugins.load("weft.connectors", connection.protocol)(connection.config)
+    parts = urlsplit(target)
+    protocol = SCHEMES.get(parts.scheme, parts.scheme)
+    kind = plugins.load("weft.connectors", protocol)
+    fields: dict[str, Any] = {field.name: field for field in msgspec.structs.fields(kind.Config)}
+    known: dict[str, Any] = {"endpoint": target, "host": parts.hostname, "port": parts.port}
+    config = {key: value for key, value in known.items() if key in fields and value is not None} | given
+    try:
+        return protocol, kind(msgspec.convert(config, kind.Config, strict=False))
+    except msgspec.ValidationError as error:
+        raise Invalid(
+            f"{target}: {error}.", remedy="Fields of the connection go by --set KEY=VALUE."
+        ) from error

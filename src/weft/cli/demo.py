@@ -1,0 +1,63 @@
+"""``weft demo``: the model factory in the field, Weft on it, a page in the browser."""
+
+from __future__ import annotations
+
+import sys
+import time
+import webbrowser
+from pathlib import Path
+from typing import Final
+
+import anyio
+import click
+
+from weft import demo
+from weft.app import House
+from weft.cli.output import FOUND
+from weft.cli.up import greet, running, until_signal
+from weft.cli.verify import Verdict, verify
+from weft.runtime import configure_log
+
+__all__ = ["run"]
+
+SECOND: Final = 1_000_000_000
+FASTEST_FOR_PEOPLE: Final = 1.0
+
+
+def run(
+    *,
+    folder: Path | None,
+    speed: float,
+    seed: int,
+    port: int,
+    seconds: float | None,
+    no_browser: bool,
+    verify: bool,
+    level: str,
+) -> None:
+    configure_log(level=level)
+    place = (folder or Path("demo-plant")).resolve()
+    verdict = anyio.run(_demo, place, speed, seed, port, seconds, not no_browser, verify)
+    if verdict is not None:
+        click.echo(verdict.text())
+        if not verdict.ok:
+            sys.exit(FOUND)
+
+
+async def _demo(
+    place: Path, speed: float, seed: int, port: int, seconds: float | None, browser: bool, check: bool
+) -> Verdict | None:
+    truth = place / "truth" if check else None
+    # Faster than real time the factory lives in the past, so that its last moment is about now.
+    start = time.time_ns() - int((seconds or 0) * max(speed - FASTEST_FOR_PEOPLE, 0) * SECOND)
+    pace = "read" if check else "time"
+    async with demo.Field(seed=seed, speed=speed, start=start, truth=truth, pace=pace) as field:
+        demo.plant.write(place, field.ports)
+        async with running(House(place, web={"port": port})) as house:
+            greet(house)
+            if browser:
+                await anyio.to_thread.run_sync(webbrowser.open, house.access.new_link())
+            await until_signal(seconds)
+            if truth is None:
+                return None
+            return await verify(house, field, truth)

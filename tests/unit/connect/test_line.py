@@ -1,0 +1,179 @@
+"""A line: states in plain words, bad quality when it is down, changes without reconnecting."""
+
+import anyio
+import pytest
+from clocks import HandClock
+
+from weft.connect import Line, LineState, Point
+from weft.model import Batch, Flag, Kind, quality
+from weft.runtime import NeedsHuman, Retry
+
+pytestmark = pytest.mark.anyio
+
+POINTS = [Point(0, "a/x", None), Point(1, "a/y", None)]
+
+
+class Scripted:
+    """Does what each attempt's script says."""
+
+    def __init__(self, *scripts):
+        self.scripts = list(scripts)
+        self.attempts = 0
+        self.link = None
+
+    async def run(self, link):
+        self.link = link
+        script = self.scripts[min(self.attempts, len(self.scripts) - 1)]
+        self.attempts += 1
+        await script(link)
+
+
+async def works(link):
+    link.up("ok")
+    link.emit(Batch.doubles([0], [link.clock.now()], [1.0]))
+    await anyio.sleep_forever()
+
+
+async def away(link):
+    raise Retry("no route to host")
+
+
+async def refused_by_a_person(link):
+    raise NeedsHuman("wrong password", remedy="Set it.")
+
+
+async def drops(link):
+    link.up()
+    link.emit(Batch.doubles([0], [link.clock.now()], [1.0]))
+    raise Retry("connection reset")
+
+
+class Bench:
+    def __init__(self, *scripts):
+        self.clock = HandClock()
+        self.batches, self.events = [], []
+        self.connector = Scripted(*scripts)
+        self.line = Line(
+            "mill",
+            self.connector,
+            POINTS,
+            clock=self.clock,
+            forward=self.batches.append,
+            tell=self.events.append,
+        )
+
+    async def __aenter__(self):
+        self.group = anyio.create_task_group()
+        await self.group.__aenter__()
+        self.group.start_soon(self.line.run)
+        await anyio.wait_all_tasks_blocked()
+        return self
+
+    async def __aexit__(self, *_):
+        self.group.cancel_scope.cancel()
+        return await self.group.__aexit__(None, None, None)
+
+
+async def test_up_and_data():
+    async with Bench(works) as bench:
+        status = bench.line.status
+        assert (status.state, status.detail, status.samples) == (LineState.UP, "ok", 1)
+        (batch,) = bench.batches
+        assert batch.source == "mill"
+        assert batch.received == bench.clock.now()
+
+
+async def test_sequences_rise_by_one_and_never_repeat_after_a_restart():
+    async with Bench(drops) as bench:
+        await bench.clock.advance(10)
+    sequences = [batch.sequence for batch in bench.batches]
+    assert sequences == list(range(sequences[0], sequences[0] + len(sequences)))
+    later = Line("mill", None, POINTS, clock=bench.clock, forward=bench.batches.append, tell=print)
+    later.emit(Batch.doubles([0], [0], [0.0]))
+    assert bench.batches[-1].sequence > sequences[-1]
+
+
+async def test_a_lost_line_says_so_for_every_signal_and_comes_back():
+    async with Bench(drops, works) as bench:
+        assert bench.line.status.state is LineState.DOWN
+        assert bench.line.status.reason == "connection reset"
+        assert bench.line.status.next_retry > bench.clock.now()
+        lost = bench.batches[1]
+        assert [row.signal for row in lost] == [0, 1]
+        assert all(row.status == quality.BAD_NO_COMMUNICATION for row in lost)
+        assert all(row.flags & Flag.SYNTHETIC for row in lost)
+        await bench.clock.advance(1.1)
+        assert bench.line.status.state is LineState.UP
+    states = [e.data["state"] for e in bench.events if e.kind == Kind.CONNECTION_STATE]
+    assert states == ["connecting", "up", "down", "up", "stopped"]
+
+
+async def test_retries_stay_short_however_long_the_outage():
+    async with Bench(away) as bench:
+        await bench.clock.advance(60)
+        assert bench.connector.attempts >= 60
+        reports = [e for e in bench.events if e.data.get("state") == "down"]
+        assert len(reports) == 1
+        assert len(bench.batches) == 1
+        assert all(row.status == quality.BAD_NOT_CONNECTED for row in bench.batches[0])
+
+
+async def test_what_needs_a_person_is_said_and_retried_slowly():
+    async with Bench(refused_by_a_person) as bench:
+        await bench.clock.advance(60)
+        assert bench.line.status.state is LineState.NEEDS_HUMAN
+        assert bench.line.status.reason == "wrong password Set it."
+        assert 4 <= bench.connector.attempts <= 8
+
+
+async def test_a_refused_signal_is_told_once_and_the_rest_goes_on():
+    async def refuses(link):
+        link.up()
+        for _ in range(3):
+            link.refuse(link.points[1], quality.BAD_NODE_ID_UNKNOWN, "no such node")
+        link.emit(Batch.doubles([0], [link.clock.now()], [1.0]))
+        await anyio.sleep_forever()
+
+    async with Bench(refuses) as bench:
+        assert bench.line.status.refused == {"a/y": "no such node"}
+        bad, good = bench.batches
+        assert [(r.signal, r.status) for r in bad] == [(1, quality.BAD_NODE_ID_UNKNOWN)]
+        assert good[0].value == 1.0
+        assert sum(e.kind == Kind.SIGNAL_REFUSED for e in bench.events) == 1
+
+
+async def test_points_change_under_a_running_connector():
+    seen = []
+
+    async def follows(link):
+        link.up()
+        while True:
+            points = link.points
+            seen.append([point.path for point in points])
+            await link.changed(points)
+
+    async with Bench(follows) as bench:
+        bench.line.update(list(POINTS))
+        await anyio.wait_all_tasks_blocked()
+        bench.line.update([*POINTS, Point(2, "a/z", None)])
+        await anyio.wait_all_tasks_blocked()
+        assert bench.connector.attempts == 1
+    assert seen == [["a/x", "a/y"], ["a/x", "a/y", "a/z"]]
+
+
+async def test_stopping_leaves_nothing_that_looks_live():
+    async with Bench(works) as bench:
+        pass
+    assert bench.line.status.state is LineState.STOPPED
+    assert [row.status for row in bench.batches[-1]] == [quality.BAD_NOT_CONNECTED] * 2
+
+
+async def test_a_fault_of_the_connectors_own_reaches_the_supervisor():
+    async def broken(link):
+        link.up()
+        raise ZeroDivisionError
+
+    bench = Bench(broken)
+    with pytest.raises(ZeroDivisionError):
+        await bench.line.run()
+    assert bench.line.status.state is LineState.STOPPED
