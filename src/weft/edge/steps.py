@@ -88,7 +88,8 @@ def _cast(rows: Batch, code: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np
     fault = np.where(is_in(rows.type, frozenset(NUMERIC)), 0, BAD_TYPE_MISMATCH).astype(np.uint32)
     numbers = rows.numbers()
     if code in FLOATS:
-        inexact = ~is_in(rows.type, FLOATS) & (np.abs(numbers) > _WHOLE)
+        with np.errstate(invalid="ignore"):
+            inexact = ~is_in(rows.type, FLOATS) & (numbers.astype(np.int64) != rows.bits)
         fault[(fault == 0) & inexact] = BAD_OUT_OF_RANGE
         return numbers.view(np.int64), fault
     if code not in INTEGERS and code != ValueType.BOOLEAN:
