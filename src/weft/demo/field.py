@@ -1,0 +1,199 @@
+"""The field as a whole: its processes as children, restarted when they crash, gone when their parent is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from subprocess import DEVNULL
+from types import TracebackType
+from typing import Final, Literal, Self
+
+import anyio
+import msgspec
+from anyio.abc import Process
+
+from weft.demo.broker import PUBLISHER, SUBSCRIBER, password_file, prepare
+
+__all__ = ["Field", "FieldFailed", "Ports"]
+
+SERVERS: Final = ("mill", "washer", "meters", "broker")
+PROCESSES: Final = (*SERVERS, "packing")
+PATIENCE: Final = 30.0  # s for all to accept connections
+RESTART: Final = 0.2  # s before a crashed process is started again
+HASTE: Final = 5  # crashes in a row, each soon after the start, that mean it cannot run
+SHORT: Final = 2.0  # s
+LOOK: Final = 0.02
+
+
+class FieldFailed(Exception):
+    """A process of the field does not run; the message has its last words."""
+
+
+class Ports(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the field listens, all on 127.0.0.1, and how to log on to its broker. ``password`` is a reference
+    as a plant's folder has it (``file:…``)."""
+
+    mill: int
+    washer: int
+    meters: int
+    broker: int
+    user: str = SUBSCRIBER
+    password: str = ""
+
+
+class Field:
+    """``async with Field(seed=1) as field:`` runs the model factory's field on free ports.
+
+    ``start`` (ns UTC, default now) is the simulated time of the first step, present when the field is up and
+    from then on running ``speed`` times as fast, for ``until`` simulated seconds. With ``hold`` it waits there
+    until :meth:`release`. ``pace="read"`` makes the Modbus devices wait for their reader. ``truth`` is the
+    folder for what was really shown, ``folder`` a private one for broker and logs (default: a temporary one).
+
+    A crashed process is started again; one that crashes at every start is given up and told in ``failed``, and
+    the others go on. Raises FieldFailed when a server does not come up.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        seed: int = 1,
+        speed: float = 1.0,
+        start: int | None = None,
+        until: float | None = None,
+        truth: Path | None = None,
+        pace: Literal["speed", "read"] = "speed",
+        hold: bool = False,
+    ) -> None:
+        self.seed = seed
+        self.start = time.time_ns() if start is None else start
+        self.truth = truth
+        self.failed: dict[str, str] = {}
+        self.restarts = dict.fromkeys(PROCESSES, 0)
+        self._wanted = folder
+        self._hold = hold
+        self._options = [f"--seed={seed}", f"--start={self.start}", f"--speed={speed}", f"--pace={pace}"]
+        self._options += [] if until is None else [f"--until={until}"]
+        self._options += [] if truth is None else [f"--truth={truth}"]
+        self._fixed_origin = self.start if speed == 1.0 and start is None else None
+        self._processes: dict[str, Process] = {}
+        self._stack = AsyncExitStack()
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process ids of what runs now; the broker's is that of ``nats-server`` itself."""
+        return {name: process.pid for name, process in self._processes.items() if process.returncode is None}
+
+    async def __aenter__(self) -> Self:
+        up = False
+        try:
+            self.folder = self._private_folder()
+            prepare(self.folder / "broker")
+            self._gate = self.folder / "gate"
+            self._gate.unlink(missing_ok=True)
+            self.ports = self._choose_ports()
+            tasks = await self._stack.enter_async_context(anyio.create_task_group())
+            self._stack.callback(tasks.cancel_scope.cancel)
+            for name in PROCESSES:
+                tasks.start_soon(self._keep, name)
+            await self.up(*SERVERS)
+            up = True
+        finally:
+            if not up:
+                await self._stack.aclose()
+        if not self._hold:
+            self.release()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()  # whatever was raised inside goes on as it is, not in a group
+
+    def release(self) -> None:
+        """Lets simulated time run from now on."""
+        if not self._gate.exists():
+            origin = time.time_ns() if self._fixed_origin is None else self._fixed_origin
+            draft = self._gate.with_suffix(".draft")
+            draft.write_text(str(origin), encoding="ascii")
+            draft.rename(self._gate)  # who sees the gate sees all of it
+
+    def kill(self, name: str) -> int:
+        """SIGKILL to a process, which is restarted; returns the id it had. Raises ProcessLookupError."""
+        pid = self._processes[name].pid
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    async def up(self, *names: str) -> None:
+        """Waits until these accept connections. Raises FieldFailed."""
+        for name in names:
+            with anyio.move_on_after(PATIENCE) as patience:
+                await self._accepts(name)
+            if patience.cancelled_caught:
+                raise FieldFailed(self._last_words(name, "does not accept connections"))
+
+    async def _accepts(self, name: str) -> None:
+        port = getattr(self.ports, name)
+        while True:
+            if name in self.failed:
+                raise FieldFailed(self.failed[name])
+            try:
+                stream = await anyio.connect_tcp("127.0.0.1", port)
+            except OSError:
+                await anyio.sleep(LOOK)
+            else:
+                await stream.aclose()
+                return
+
+    async def _keep(self, name: str) -> None:
+        """Runs a process for as long as the field lives. One that cannot run does not stop the others."""
+        hasty = 0
+        while hasty < HASTE:
+            began = time.monotonic()
+            with (self.folder / f"{name}.log").open("ab") as log:
+                process = await anyio.open_process(self._command(name), stdin=DEVNULL, stdout=log, stderr=log)
+            async with process:
+                self._processes[name] = process
+                await process.wait()
+            killed = process.returncode == -signal.SIGKILL
+            hasty = hasty + 1 if time.monotonic() - began < SHORT and not killed else 0
+            self.restarts[name] += 1
+            await anyio.sleep(RESTART)
+        self.failed[name] = self._last_words(name, f"crashed {HASTE} times in a row")
+
+    def _command(self, name: str) -> list[str]:
+        command = [sys.executable, "-m", "weft.demo", name, f"--parent={os.getpid()}"]
+        private = self.folder / "broker"
+        if name == "broker":
+            return [*command, f"--folder={private}", f"--port={self.ports.broker}"]
+        command += [*self._options, f"--gate={self._gate}"]
+        if name == "packing":
+            password = password_file(private, PUBLISHER)
+            url = f"mqtt://{PUBLISHER}@127.0.0.1:{self.ports.broker}"
+            return [*command, f"--broker={url}", f"--password-file={password}"]
+        return [*command, f"--port={getattr(self.ports, name)}"]
+
+    def _choose_ports(self) -> Ports:
+        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in SERVERS]
+        ports = {name: s.getsockname()[1] for name, s in zip(SERVERS, sockets, strict=True)}
+        for s in sockets:
+            s.close()
+        password = password_file(self.folder / "broker", SUBSCRIBER)
+        return Ports(**ports, password=f"file:{password.absolute()}")
+
+    def _private_folder(self) -> Path:
+        if self._wanted is not None:
+            self._wanted.mkdir(parents=True, exist_ok=True)
+            return self._wanted.absolute()
+        return Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="model-factory-")))
+
+    def _last_words(self, name: str, what: str) -> str:
+        log = self.folder / f"{name}.log"
+        words = log.read_text(encoding="utf-8", errors="replace")[-2000:].strip() if log.exists() else ""
+        return f"The field's process {name} {what}. {words}"
