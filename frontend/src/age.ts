@@ -1,0 +1,11 @@
+// Ages in the words of the server (weft/console/words.py): both are tested against the same table.
+export function ageText(ms: number): string {
+  if (ms < -1000) return `in ${ageText(-ms)}`;
+  const seconds = Math.max(ms, 0) / 1000;
+  if (seconds < 10) return `${(Math.floor(seconds * 10) / 10).toFixed(1)} s`;
+  const whole = Math.floor(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  if (whole < 86400) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
+}

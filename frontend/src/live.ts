@@ -1,0 +1,91 @@
+// One event stream per page, and the truth about it: a page that hears nothing says so within a second or two.
+
+export type Row = [handle: number, text: string, mark: string, quality: string, time: number, number: number | null];
+
+const SILENCE = 2500; // the server beats every second
+
+export class Live {
+  /** Server time minus ours, ms. */
+  skew = 0;
+  private source: EventSource | undefined;
+  private heard = performance.now();
+  private cut = false;
+
+  constructor(
+    private readonly address: string,
+    private readonly on: { values?: (rows: Row[]) => void; assets?: (rows: [string, string, string][]) => void; cut?: (cut: boolean) => void },
+  ) {
+    const now = Number(document.body.dataset["now"]);
+    if (now) this.skew = now - Date.now();
+    this.open();
+    setInterval(() => this.check(), 250);
+    addEventListener("pagehide", () => this.source?.close());
+    addEventListener("pageshow", (event) => event.persisted && this.open());
+  }
+
+  now(): number {
+    return Date.now() + this.skew;
+  }
+
+  private open(): void {
+    this.source?.close();
+    const source = (this.source = new EventSource(this.address));
+    const listen = <T>(kind: string, take: (data: T) => void) =>
+      source.addEventListener(kind, (event) => {
+        this.hear();
+        take(JSON.parse((event as MessageEvent<string>).data) as T);
+      });
+    listen<{ now: number }>("beat", ({ now }) => (this.skew = now - Date.now()));
+    listen<{ now: number; rows: Row[] }>("values", ({ now, rows }) => {
+      this.skew = now - Date.now();
+      this.on.values?.(rows);
+    });
+    listen<[string, string, string][]>("assets", (rows) => this.on.assets?.(rows));
+    listen<{ id: string; html: string }>("part", ({ id, html }) => {
+      const place = document.getElementById(id);
+      if (place) keepOpen(place, html);
+    });
+    listen("plant", () => location.reload());
+    listen("again", () => this.open());
+    source.onerror = () => {
+      this.setCut(true);
+      // A refused session or a restarted server closes for good: the browser does not try again by itself.
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => this.source === source && this.open(), 2000);
+    };
+  }
+
+  private hear(): void {
+    this.heard = performance.now();
+    this.setCut(false);
+  }
+
+  private check(): void {
+    if (performance.now() - this.heard > SILENCE) this.setCut(true);
+  }
+
+  private setCut(cut: boolean): void {
+    if (cut === this.cut && !first) return;
+    first = false;
+    this.cut = cut;
+    const pulse = document.getElementById("live");
+    if (pulse) {
+      pulse.dataset["state"] = cut ? "cut" : "live";
+      pulse.querySelector("span")!.textContent = cut ? "cut off" : "live";
+    }
+    const banner = document.getElementById("lost");
+    if (banner) {
+      banner.hidden = !cut;
+      banner.textContent = cut ? "Connection to Weft lost, retrying. Values below are old." : "";
+    }
+    this.on.cut?.(cut);
+  }
+}
+
+let first = true;
+
+/** New content, with what the reader had unfolded still unfolded. */
+function keepOpen(place: HTMLElement, html: string): void {
+  const open = [...place.querySelectorAll("details")].map((details) => details.open);
+  place.innerHTML = html;
+  place.querySelectorAll("details").forEach((details, i) => (details.open = open[i] ?? false));
+}
