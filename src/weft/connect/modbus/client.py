@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, NoReturn
@@ -43,10 +44,13 @@ async def connect(config: Config) -> AsyncIterator[Client]:
 
 
 def _reason(error: BaseException) -> str:
+    """The system's own words for it."""
     while error.__cause__ is not None:
         error = error.__cause__
     if isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
+        return _reason(error.exceptions[0])
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
     return getattr(error, "strerror", None) or str(error)
 
 
