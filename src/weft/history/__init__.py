@@ -1,0 +1,7 @@
+"""The historian: what signals were, kept in files that anything can read."""
+
+from weft.history.api import History
+from weft.history.sql import SqlLimits
+from weft.history.store import Store
+
+__all__ = ["History", "SqlLimits", "Store"]

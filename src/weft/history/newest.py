@@ -1,0 +1,123 @@
+"""The newest sample of every signal, by source time: what a snapshot shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from weft.model import Batch, instant
+
+__all__ = ["Newest"]
+
+_COLUMNS: Final = ("time", "type", "bits", "status", "flags")
+_DENSE: Final = 1 << 20
+
+
+class Newest:
+    """Columns by sorted handle. A sample replaces the one that is there when its time is not older, so that a
+    correction at the same time counts and a late sample does not."""
+
+    def __init__(self, batch: Batch | None = None) -> None:
+        self.signal = np.empty(0, np.int32)
+        self.time = np.empty(0, np.int64)
+        self.type = np.empty(0, np.uint8)
+        self.bits = np.empty(0, np.int64)
+        self.status = np.empty(0, np.uint32)
+        self.flags = np.empty(0, np.uint16)
+        self._heap: dict[int, Any] = {}
+        if batch is not None:
+            self.update(batch)
+
+    def __len__(self) -> int:
+        return len(self.signal)
+
+    def copy(self) -> Newest:
+        """As it is now; later updates of either do not reach the other."""
+        other = Newest()
+        other.signal = self.signal
+        for name in _COLUMNS:
+            setattr(other, name, getattr(self, name).copy())
+        other._heap = dict(self._heap)
+        return other
+
+    def update(self, batch: Batch) -> None:
+        """Takes over what is newer in these rows (any order)."""
+        if not len(batch):
+            return
+        rows = batch.take(_newest_rows(batch))
+        self._make_room(rows.signal)
+        at = np.searchsorted(self.signal, rows.signal)
+        newer = rows.time >= self.time[at]
+        if not newer.all():
+            rows, at = rows.take(newer), at[newer]
+        for name in _COLUMNS:
+            getattr(self, name)[at] = getattr(rows, name)
+        self._keep_heap(rows)
+
+    def late(self, batch: Batch) -> npt.NDArray[np.bool_]:
+        """Which rows (n) are not newer than what is known of their signal: an earlier sample of the same
+        (signal, time) may exist for these only."""
+        if not len(self.signal):
+            return np.zeros(len(batch), dtype=np.bool_)
+        at = np.minimum(np.searchsorted(self.signal, batch.signal), len(self.signal) - 1)
+        return np.asarray((self.signal[at] == batch.signal) & (batch.time <= self.time[at]), dtype=np.bool_)
+
+    def batch(self, signals: Sequence[int] | None = None) -> Batch:
+        """Sorted by signal; signals without a sample are left out."""
+        at: npt.NDArray[Any] | slice = slice(None)
+        if signals is not None:
+            wanted = np.unique(np.asarray(signals, dtype=np.int64))
+            places = np.searchsorted(self.signal, wanted)
+            inside = places < len(self.signal)
+            places, wanted = places[inside], wanted[inside]
+            at = places[self.signal[places] == wanted]
+        rows = Batch(self.signal[at].copy(), *(getattr(self, name)[at].copy() for name in _COLUMNS))
+        return self._with_heap(rows) if self._heap else rows
+
+    def _make_room(self, signals: npt.NDArray[np.int32]) -> None:
+        known = np.isin(signals, self.signal)
+        if known.all():
+            return
+        merged = np.union1d(self.signal, signals)
+        at = np.searchsorted(merged, self.signal)
+        for name in _COLUMNS:
+            old = getattr(self, name)
+            new = np.zeros(len(merged), old.dtype)
+            if name == "time":
+                new[:] = instant.MIN_NS
+            new[at] = old
+            setattr(self, name, new)
+        self.signal = merged
+
+    def _keep_heap(self, rows: Batch) -> None:
+        heaped = rows.on_heap
+        if self._heap:
+            for signal in rows.signal[~heaped].tolist():
+                self._heap.pop(signal, None)
+        for signal, place in zip(rows.signal[heaped].tolist(), rows.bits[heaped].tolist(), strict=True):
+            self._heap[signal] = rows.heap[place]
+
+    def _with_heap(self, rows: Batch) -> Batch:
+        heaped = rows.on_heap
+        heap = tuple(self._heap[signal] for signal in rows.signal[heaped].tolist())
+        rows.bits[heaped] = np.arange(len(heap))
+        return rows.replace(heap=heap)
+
+
+def _newest_rows(batch: Batch) -> npt.NDArray[np.intp]:
+    """One row number per signal: its newest sample, the last arrival among equal times."""
+    handles = batch.signal
+    ascending = bool((batch.time[1:] >= batch.time[:-1]).all())
+    if ascending and int(handles.min()) >= 0 and int(handles.max()) < _DENSE:
+        # Ordinary batches come in the order of time: scattering the row numbers leaves each signal's last.
+        rows = np.arange(len(handles))
+        last = np.empty(int(handles.max()) + 1, dtype=np.intp)
+        last[handles] = rows
+        return np.flatnonzero(last[handles] == rows)
+    order = batch.order()
+    ordered = handles[order]
+    ends = np.append(ordered[1:] != ordered[:-1], np.True_)
+    return np.asarray(order[ends], dtype=np.intp)
