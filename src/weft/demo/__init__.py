@@ -5,3 +5,8 @@ seeded simulation says what happens; each field process runs the whole of it and
 that the processes agree without talking to each other and a restarted one is where it would have been anyway.
 Nothing here knows Weft beyond its vocabulary: both ends of a connection are never the same code.
 """
+
+from weft.demo import plant, truth
+from weft.demo.field import Field, FieldFailed, Ports
+
+__all__ = ["Field", "FieldFailed", "Ports", "plant", "truth"]

@@ -50,10 +50,13 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
 class Field:
     """``async with Field(seed=1) as field:`` runs the model factory's field on free ports.
 
-    ``start`` (ns UTC, default now) is the simulated time of the first step, present when the field is up and
-    from then on running ``speed`` times as fast, for ``until`` simulated seconds. With ``hold`` it waits there
-    until :meth:`release`. ``pace="read"`` makes the Modbus devices wait for their reader. ``truth`` is the
-    folder for what was really shown, ``folder`` a private one for broker and logs (default: a temporary one).
+    ``start`` (ns UTC, default now) is the simulated time of the first step. At speed 1 simulated time is the
+    clock's, and a factory that started in the past has been running since. At any other speed, or with
+    ``hold``, the first step is present when the field is up (with ``hold``: until :meth:`release`), and time
+    runs ``speed`` times as fast from there. It ends after ``until`` simulated seconds; the last state stays.
+    ``pace="read"`` makes the Modbus devices wait for their reader instead. ``truth`` is the folder for what was
+    really shown, ``folder`` a private one for broker and logs (default: a temporary one). Without ``wait`` the
+    servers are still starting when the block is entered.
 
     A crashed process is started again; one that crashes at every start is given up and told in ``failed``, and
     the others go on. Raises FieldFailed when a server does not come up.
@@ -68,8 +71,9 @@ class Field:
         start: int | None = None,
         until: float | None = None,
         truth: Path | None = None,
-        pace: Literal["speed", "read"] = "speed",
+        pace: Literal["time", "read"] = "time",
         hold: bool = False,
+        wait: bool = True,
     ) -> None:
         self.seed = seed
         self.start = time.time_ns() if start is None else start
@@ -78,10 +82,11 @@ class Field:
         self.restarts = dict.fromkeys(PROCESSES, 0)
         self._wanted = folder
         self._hold = hold
+        self._wait = wait
         self._options = [f"--seed={seed}", f"--start={self.start}", f"--speed={speed}", f"--pace={pace}"]
         self._options += [] if until is None else [f"--until={until}"]
         self._options += [] if truth is None else [f"--truth={truth}"]
-        self._fixed_origin = self.start if speed == 1.0 and start is None else None
+        self._real_time = speed == 1.0 and not hold and self.start <= time.time_ns()
         self._processes: dict[str, Process] = {}
         self._stack = AsyncExitStack()
 
@@ -102,7 +107,8 @@ class Field:
             self._stack.callback(tasks.cancel_scope.cancel)
             for name in PROCESSES:
                 tasks.start_soon(self._keep, name)
-            await self.up(*SERVERS)
+            if self._wait:
+                await self.up(*SERVERS)
             up = True
         finally:
             if not up:
@@ -119,7 +125,7 @@ class Field:
     def release(self) -> None:
         """Lets simulated time run from now on."""
         if not self._gate.exists():
-            origin = time.time_ns() if self._fixed_origin is None else self._fixed_origin
+            origin = self.start if self._real_time else time.time_ns()
             draft = self._gate.with_suffix(".draft")
             draft.write_text(str(origin), encoding="ascii")
             draft.rename(self._gate)  # who sees the gate sees all of it

@@ -20,13 +20,13 @@ from asyncua.ua.attribute_ids import AttributeIds
 from weft.demo.factory import Factory
 from weft.demo.machine import steps
 from weft.demo.mill import Mill
+from weft.demo.opcua_nodes import NAMESPACE, node_name
 from weft.demo.sensor import Sensor, Value
 from weft.demo.timeline import Timeline, fast_forward, play
 from weft.demo.truth import Shown, Truth
 
-__all__ = ["NAMESPACE", "OpcUaServer", "node_name"]
+__all__ = ["OpcUaServer"]
 
-NAMESPACE: Final = "urn:weft:model-factory"
 _EPOCH: Final = ua.DateTime(1970, 1, 1, tzinfo=UTC)
 # UNECE Recommendation 20 codes for the units used here; OPC 10000-8, 5.6.4.3 makes the number of the code.
 _UNECE: Final = {
@@ -40,11 +40,6 @@ _UNECE: Final = {
     "Cel": "CEL",
     "1": "C62",
 }
-
-
-def node_name(sensor: str) -> str:
-    """``spindle-load`` is ``SpindleLoad`` in the control."""
-    return "".join(word.capitalize() for word in sensor.split("-"))
 
 
 class OpcUaServer:

@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--gate", type=Path, help="wait for this file; it holds the origin")
     parser.add_argument("--speed", type=float, default=1.0, help="simulated seconds per second")
     parser.add_argument(
-        "--pace", choices=("speed", "read"), default="speed", help="read: Modbus waits for its reader"
+        "--pace", choices=("time", "read"), default="time", help="read: Modbus waits for its reader"
     )
     parser.add_argument("--until", type=float, help="simulated seconds after which time stands still")
     parser.add_argument("--truth", type=Path, help="folder for what was really shown")
