@@ -1,0 +1,193 @@
+"""Weft's own application certificate, and which servers' certificates are trusted.
+
+``<folder>/own/`` holds ``certificate.der`` and ``key.pem`` (for this user only), made on first use;
+``trusted/<host>_<port>.der`` is the certificate that this server must show; an unknown one is laid into
+``rejected/`` under the same name, to be moved by a person.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from weft.connect.opcua.config import Config
+from weft.runtime import NeedsHuman
+
+__all__ = ["Identity", "fingerprint", "own_identity", "pinned", "trust"]
+
+_YEARS: Final = 5
+_MAX_CERTIFICATE: Final = 64 * 1024
+_making = threading.Lock()
+
+
+class Identity(NamedTuple):
+    uri: str
+    certificate: x509.Certificate
+    key: rsa.RSAPrivateKey
+
+
+def own_identity(folder: Path) -> Identity:
+    """The application certificate, made if absent or expired; the key stays. Blocks for a tenth of a second
+    then. Raises NeedsHuman when the folder cannot be used."""
+    own = folder / "own"
+    try:
+        with _making:
+            own.mkdir(mode=0o700, parents=True, exist_ok=True)
+            key = _key(own / "key.pem")
+            certificate = _certificate(own / "certificate.der", key)
+    except (OSError, ValueError, TypeError) as error:
+        raise NeedsHuman(
+            f"Weft's own OPC UA certificate in {own} cannot be used: {error}.",
+            remedy="Make the folder writable for this user; damaged files there may be deleted.",
+        ) from error
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    uri = names.get_values_for_type(x509.UniformResourceIdentifier)[0]
+    return Identity(uri, certificate, key)
+
+
+def fingerprint(der: bytes) -> str:
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(der)
+    return digest.finalize().hex(":")
+
+
+def pinned(config: Config) -> bytes | None:
+    """The certificate (DER) that the folder says the server must show. Raises NeedsHuman."""
+    if not config.server_certificate:
+        trusted = _pin(config, "trusted")
+        return trusted.read_bytes() if trusted.is_file() else None
+    path = Path(config.server_certificate).expanduser()
+    try:
+        raw = path.read_bytes()
+        pem = raw.lstrip().startswith(b"-----")
+        known = x509.load_pem_x509_certificate(raw) if pem else x509.load_der_x509_certificate(raw)
+    except (OSError, ValueError) as error:
+        raise NeedsHuman(
+            f"The server certificate {path} cannot be read: {error}.",
+            remedy="`server_certificate` must name a DER or PEM file.",
+        ) from error
+    return known.public_bytes(serialization.Encoding.DER)
+
+
+def trust(config: Config, shown: bytes) -> None:
+    """Compares the certificate that the server shows with the pinned one. Raises NeedsHuman."""
+    known = pinned(config)
+    if known == shown:
+        return
+    if known is None and config.trust_on_first_use:
+        _write(_pin(config, "trusted"), shown)
+        return
+    if config.server_certificate:
+        raise NeedsHuman(
+            f"{config.endpoint} shows another certificate than {config.server_certificate} "
+            f"(SHA-256 {fingerprint(shown)}).",
+            remedy="If the server was given a new one, put it there.",
+        )
+    rejected, trusted = _pin(config, "rejected"), _pin(config, "trusted")
+    _write(rejected, shown)
+    what = "an unknown certificate" if known is None else "another certificate than the trusted one"
+    raise NeedsHuman(
+        f"{config.endpoint} shows {what} ({_subject(shown)}, SHA-256 {fingerprint(shown)}).",
+        remedy=f"Compare the fingerprint at the server; if it is the same: mv '{rejected}' '{trusted}'",
+    )
+
+
+def _pin(config: Config, which: str) -> Path:
+    return config.folder / which / f"{re.sub(r'[^A-Za-z0-9.-]', '-', config.host)}_{config.port}.der"
+
+
+def _write(path: Path, der: bytes) -> None:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_bytes(der[:_MAX_CERTIFICATE])
+    except OSError as error:
+        raise NeedsHuman(f"{path} cannot be written: {error}.", remedy="Check `certificates`.") from error
+
+
+def _subject(der: bytes) -> str:
+    try:
+        return x509.load_der_x509_certificate(der).subject.rfc4514_string()[:120]
+    except ValueError:
+        return "unreadable"
+
+
+def _key(path: Path) -> rsa.RSAPrivateKey:
+    if not path.exists():
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        pem = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        draft = path.with_suffix(f".{os.getpid()}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(pem)
+        with contextlib.suppress(FileExistsError):  # another process was first: its key counts
+            os.link(draft, path)
+        draft.unlink()
+    loaded = serialization.load_pem_private_key(path.read_bytes(), None)
+    if not isinstance(loaded, rsa.RSAPrivateKey):
+        raise TypeError(f"{path.name} is not an RSA key")
+    return loaded
+
+
+def _certificate(path: Path, key: rsa.RSAPrivateKey) -> x509.Certificate:
+    if path.exists():
+        certificate = x509.load_der_x509_certificate(path.read_bytes())
+        if certificate.public_key() == key.public_key() and certificate.not_valid_after_utc > datetime.now(
+            UTC
+        ):
+            return certificate
+    certificate = _issue(key)
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.write_bytes(certificate.public_bytes(serialization.Encoding.DER))
+    draft.replace(path)
+    return certificate
+
+
+def _issue(key: rsa.RSAPrivateKey) -> x509.Certificate:
+    """Self-signed, with what OPC 10000-6, 6.2.2 asks for. The ApplicationUri comes first: some stacks look at
+    the first name only."""
+    host = socket.gethostname()
+    name = x509.Name(
+        [x509.NameAttribute(NameOID.COMMON_NAME, "Weft"), x509.NameAttribute(NameOID.DOMAIN_COMPONENT, host)]
+    )
+    public = key.public_key()
+    identifier = x509.SubjectKeyIdentifier.from_public_key(public)
+    now = datetime.now(UTC)
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=True,
+        key_encipherment=True,
+        data_encipherment=True,
+        key_agreement=False,
+        key_cert_sign=True,  # its own issuer
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    names = [x509.UniformResourceIdentifier(f"urn:{host}:weft"), x509.DNSName(host)]
+    purposes = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
+    return (
+        x509.CertificateBuilder(name, name, public, x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))  # clocks on the shop floor differ
+        .not_valid_after(now + timedelta(days=365 * _YEARS))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
+        .add_extension(identifier, critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )

@@ -1,0 +1,128 @@
+"""asyncua's transport and client with bounds: chunk and message sizes are checked before bytes are kept, and
+what the peer says about limits never widens ours (OPC 10000-6, 7.1.2)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from asyncua.client.client import Client
+from asyncua.client.ua_client import UaClient, UASocketProtocol
+from asyncua.common.connection import TransportLimits
+from asyncua.ua.ua_binary import uatcp_to_binary
+from asyncua.ua.uaerrors import UaError
+
+from weft.connect.opcua import guard
+from weft.connect.opcua.stack import ua
+
+__all__ = ["MAX_CHUNK", "MAX_MESSAGE", "Channel", "Dialogue"]
+
+MAX_CHUNK: Final = 256 * 1024
+MAX_MESSAGE: Final = 32 * 1024 * 1024
+MAX_CHUNKS: Final = MAX_MESSAGE // 8192  # 8192 bytes is the smallest chunk a server may insist on
+_HEADER: Final = 8
+_SHORTEST_REASON: Final = 200
+
+guard.install()
+
+
+class Limits(TransportLimits):
+    """What we accept is fixed; the server only says how large our own chunks may be."""
+
+    def update_client_limits(self, msg: Any) -> None:
+        if msg.ReceiveBufferSize < 8192:
+            raise UaError(f"the server accepts chunks of {msg.ReceiveBufferSize} bytes only")
+        self.max_send_buffer = min(int(msg.ReceiveBufferSize), 65535)
+
+
+class Channel(UASocketProtocol):
+    """One connection. ``fault`` says why it was closed from this side, or what the peer gave as its reason."""
+
+    def __init__(self, timeout: float, policy: Any) -> None:
+        super().__init__(timeout, policy, Limits(MAX_CHUNK, 65535, MAX_CHUNKS, MAX_MESSAGE))
+        self.fault = ""
+        self._inbox = bytearray()
+
+    def data_received(self, data: bytes) -> None:
+        self._inbox += data
+        while len(self._inbox) >= _HEADER and not self._closing:
+            size = int.from_bytes(self._inbox[4:8], "little")
+            if not _HEADER <= size <= MAX_CHUNK:
+                self._end(f"a chunk of {size} bytes; at most {MAX_CHUNK} are accepted")
+            elif len(self._inbox) >= size:
+                chunk = bytes(self._inbox[:size])
+                del self._inbox[:size]
+                self._process_received_data(chunk)
+                if self._closing and not self.fault:
+                    self.fault = "something that is not OPC UA"
+            else:
+                return
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._inbox.clear()
+        super().connection_lost(exc)
+
+    async def send_hello(self, url: str, max_messagesize: int = 0, max_chunkcount: int = 0) -> Any:
+        hello = ua.Hello(
+            ReceiveBufferSize=MAX_CHUNK,
+            SendBufferSize=65535,
+            MaxMessageSize=MAX_MESSAGE,
+            MaxChunkCount=MAX_CHUNKS,
+            EndpointUrl=url,
+        )
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._callbackmap[0] = answer
+        if self.transport is None:
+            raise ConnectionError("the connection is closed")
+        self.transport.write(uatcp_to_binary(ua.MessageType.Hello, hello))
+        return await asyncio.wait_for(answer, self.timeout)
+
+    def _process_received_message(self, msg: Any) -> None:
+        if isinstance(msg, ua.ErrorMessage):
+            reason = str(msg.Reason or "")[:_SHORTEST_REASON]
+            self.fault = f"error {msg.Error.name}{f' ({reason})' if reason else ''}"
+        super()._process_received_message(msg)
+
+    @property
+    def _closing(self) -> bool:
+        return self.transport is None or self.transport.is_closing()
+
+    def _end(self, why: str) -> None:
+        self.fault = why
+        self._inbox.clear()
+        self.disconnect_socket()
+
+
+class _Transport(UaClient):
+    def _make_protocol(self) -> UASocketProtocol:
+        self.protocol = Channel(self._timeout, self.security_policy)
+        self.protocol.on_connection_lost = self._on_transport_lost
+        self.protocol.is_session_closing = self._is_session_closing
+        return self.protocol
+
+
+class Dialogue(Client):
+    """asyncua's client on a bounded channel, without its supervisor, watchdog and publish tasks: the caller
+    goes through the steps itself."""
+
+    def __init__(self, url: str, timeout: float) -> None:
+        super().__init__(url, timeout)
+        self.uaclient = _Transport(timeout)
+        self._last: Channel | None = None
+
+    @property
+    def channel(self) -> Channel:
+        """The open connection. Raises ConnectionError."""
+        if not isinstance(self.uaclient.protocol, Channel):
+            raise ConnectionError("the connection is closed")
+        self._last = self.uaclient.protocol
+        return self._last
+
+    @property
+    def fault(self) -> str:
+        protocol = self.uaclient.protocol if isinstance(self.uaclient.protocol, Channel) else self._last
+        return protocol.fault if protocol is not None else ""
+
+    async def connect_socket(self) -> None:
+        await self.uaclient.connect_socket(self.server_url.hostname or "", self.server_url.port or 4840)
+        self._last = self.channel

@@ -1,0 +1,173 @@
+"""PublishResponse bytes to a batch (OPC 10000-4, 5.13.5; 10000-6, 5.2).
+
+Known layouts are read as columns (:mod:`layout`), others data change by data change (:mod:`change`). Values
+keep their type, statuses all 32 bits, and times all that int64 ns can hold.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from asyncua.ua.object_ids import ObjectIds
+
+from weft.connect.opcua.change import read_changes
+from weft.connect.opcua.handles import Handles
+from weft.connect.opcua.layout import Columns, Layout
+from weft.connect.opcua.stack import ua
+from weft.connect.opcua.variant import BadEncoding, Reader
+from weft.model import Batch, Flag
+from weft.model.instant import MAX_NS, MIN_NS, to_filetime
+
+__all__ = ["Decoder", "Notification", "read_values", "response"]
+
+_IDS: Final = ObjectIds
+_PUBLISH: Final = f"i={_IDS.PublishResponse_Encoding_DefaultBinary}"
+_REPUBLISH: Final = f"i={_IDS.RepublishResponse_Encoding_DefaultBinary}"
+_READ: Final = f"i={_IDS.ReadResponse_Encoding_DefaultBinary}"
+_FAULT: Final = f"i={_IDS.ServiceFault_Encoding_DefaultBinary}"
+_DATA_CHANGE: Final = f"i={_IDS.DataChangeNotification_Encoding_DefaultBinary}"
+_STATUS_CHANGE: Final = f"i={_IDS.StatusChangeNotification_Encoding_DefaultBinary}"
+
+_KEPT_LAYOUTS: Final = 64
+_SMALLEST_LAYOUT: Final = 12  # below that, one by one is as cheap
+_SMALLEST_CHANGE: Final = 5
+_FIRST_TICK: Final = to_filetime(MIN_NS) + 1
+_LAST_TICK: Final = to_filetime(MAX_NS)
+_EPOCH: Final = to_filetime(0)
+_OVERFLOW_MASK: Final = np.uint32(0x0C80)  # InfoType DataValue and its Overflow bit (10000-4, 7.39.1)
+_OVERFLOW: Final = np.uint32(0x0480)
+
+
+class Notification(NamedTuple):
+    """What one response carries. ``sequence`` of a keep-alive (no data at all) is the next one's."""
+
+    subscription: int
+    sequence: int
+    keep_alive: bool
+    batches: list[Batch]
+    status: int = 0
+
+
+def response(reader: Reader, kind: str) -> None:
+    """Reads type and header of a response. Raises UaStatusCodeError when the service failed."""
+    found = reader.node()
+    reader.skip(12)  # timestamp, request handle
+    status = reader.u32()
+    reader.diagnostic()
+    for _ in range(reader.count(4)):
+        reader.octets()
+    reader.extension()
+    if status & 0x80000000:
+        ua.StatusCode(status).check()
+    if found != kind:
+        raise BadEncoding(f"a response of type {found} where {kind} was due")
+
+
+def read_values(data: bytes) -> list[tuple[int, int, Any]]:
+    """(status, type, plain value) of each result of a ReadResponse."""
+    reader = Reader(data)
+    response(reader, _READ)
+    results = []
+    for _ in range(reader.count()):
+        mask = reader.u8()
+        kind, value = reader.variant() if mask & 1 else (0, None)
+        results.append((reader.u32() if mask & 2 else 0, kind, value))
+        for bit, size in ((0x04, 8), (0x10, 2), (0x08, 8), (0x20, 2)):
+            reader.skip(size if mask & bit else 0)
+    return results
+
+
+class Decoder:
+    """The decoder of one session: it remembers the layouts of its messages. ``received`` is ns UTC."""
+
+    def __init__(self, handles: Handles) -> None:
+        self._handles = handles
+        self._layouts: OrderedDict[tuple[int, int], Layout | None] = OrderedDict()
+
+    def publish(self, data: bytes, received: int) -> Notification:
+        """Raises BadEncoding (or struct.error) when it cannot be read, UaStatusCodeError when it says so."""
+        reader = Reader(data)
+        response(reader, _PUBLISH)
+        subscription = reader.u32()
+        reader.skip(max(reader.count(4), 0) * 4)  # available sequence numbers
+        reader.u8()  # more notifications
+        return self._message(reader, subscription, received)
+
+    def republish(self, data: bytes, subscription: int, received: int) -> Notification:
+        reader = Reader(data)
+        response(reader, _REPUBLISH)
+        return self._message(reader, subscription, received)
+
+    def _message(self, reader: Reader, subscription: int, received: int) -> Notification:
+        sequence = reader.u32()
+        reader.skip(8)  # publish time
+        batches: list[Batch] = []
+        status = 0
+        n = reader.count(3)
+        for _ in range(n):
+            kind, form = reader.node(), reader.u8()
+            size = reader.i32() if form else 0
+            start = reader.skip(size)
+            body = Reader(reader.data, start, start + size)
+            if kind == _DATA_CHANGE:
+                batches.append(self._batch(self._columns(body), received))
+            elif kind == _STATUS_CHANGE:
+                status = body.u32()
+        return Notification(subscription, sequence, n <= 0, batches, status)
+
+    def _columns(self, reader: Reader) -> Columns:
+        n = max(reader.count(_SMALLEST_CHANGE), 0)
+        size = reader.end - reader.pos
+        key = (n, size)
+        layout = self._layouts.get(key)
+        if layout is not None:
+            columns = layout.read(reader.data, reader.pos, size)
+            if columns is not None:
+                self._layouts.move_to_end(key)
+                return columns
+        columns, found = read_changes(reader, n)
+        if found is not None and n >= _SMALLEST_LAYOUT:
+            self._remember(key, found)
+        return columns
+
+    def _remember(self, key: tuple[int, int], found: list[tuple[int, int, int]]) -> None:
+        """A layout is built when its size comes for the second time: sparse changes seldom repeat."""
+        self._layouts[key] = Layout(*zip(*found, strict=True)) if key in self._layouts else None
+        self._layouts.move_to_end(key)
+        if len(self._layouts) > _KEPT_LAYOUTS:
+            self._layouts.popitem(last=False)
+
+    def _batch(self, columns: Columns, received: int) -> Batch:
+        time, flags = _stamp(columns, received)
+        flags[(columns.status & _OVERFLOW_MASK) == _OVERFLOW] |= np.uint16(Flag.OVERFLOW)
+        signal = self._handles.signals(columns.handle)
+        self._handles.mark_first(columns.handle, flags)
+        batch = Batch(
+            signal, time, columns.type, columns.bits, columns.status, flags, columns.heap, received=received
+        )
+        known = signal >= 0
+        return batch if known.all() else batch.take(known)
+
+
+def _stamp(columns: Columns, received: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint16]]:
+    """Source time, else server time, else ``received``; a time of 0 is none (10000-6, 5.2.2.5)."""
+    ticks, flags = columns.source, np.zeros(len(columns.handle), dtype=np.uint16)
+    if len(ticks) and int(ticks.min()) <= 0:
+        ticks = np.where(ticks > 0, ticks, columns.server)
+        timeless = ticks <= 0
+        flags[timeless] = Flag.RECEIVE_TIME
+        ticks = np.where(timeless, _EPOCH, ticks)
+    else:
+        timeless = None
+    if len(ticks) and (int(ticks.min()) < _FIRST_TICK or int(ticks.max()) > _LAST_TICK):
+        flags[(ticks < _FIRST_TICK) | (ticks > _LAST_TICK)] |= np.uint16(Flag.CLOCK_SUSPECT)
+        ticks = np.clip(ticks, _FIRST_TICK, _LAST_TICK)
+    time = (ticks - _EPOCH) * 100
+    if columns.sub is not None:
+        time += columns.sub
+    if timeless is not None:
+        time[timeless] = received
+    return time, flags

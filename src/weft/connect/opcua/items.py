@@ -1,0 +1,158 @@
+"""Monitored items: one per signal, created in chunks, each refused or served on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from asyncua.ua.uaerrors import UaStatusCodeError
+
+from weft.connect.api import Link, Point
+from weft.connect.opcua.faults import status_text
+from weft.connect.opcua.handles import Handles
+from weft.connect.opcua.session import Session
+from weft.connect.opcua.stack import NodeId, ua
+
+__all__ = ["Items"]
+
+CHUNK: Final = 500  # some servers say 1,000 and are fifty times slower above 200
+PATIENCE: Final = (
+    60.0  # s for one chunk: servers are slow while they publish what they have just been asked for
+)
+_GIVE_UP: Final = 0x80330000  # BadNodeIdInvalid
+
+_NO_FILTER: Final = {
+    ua.StatusCodes.BadFilterNotAllowed,
+    ua.StatusCodes.BadMonitoredItemFilterInvalid,
+    ua.StatusCodes.BadMonitoredItemFilterUnsupported,
+    ua.StatusCodes.BadDeadbandFilterInvalid,
+}
+_TOO_LARGE: Final = {
+    ua.StatusCodes.BadTooManyOperations,
+    ua.StatusCodes.BadEncodingLimitsExceeded,
+    ua.StatusCodes.BadRequestTooLarge,
+    ua.StatusCodes.BadResponseTooLarge,
+    ua.StatusCodes.BadTcpMessageTooLarge,
+}
+
+
+class Items:
+    """What is monitored in one subscription. ``handles`` knows each client handle before the server does."""
+
+    def __init__(self, session: Session, subscription: int, handles: Handles, link: Link) -> None:
+        self._session = session
+        self._subscription = subscription
+        self._handles = handles
+        self._link = link
+        self._made: dict[Point, tuple[int, int]] = {}  # client handle, the server's id
+        self.refused: set[Point] = set()
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    async def follow(self, points: Sequence[Point]) -> None:
+        """Creates and deletes so that just ``points`` are monitored; what stays is not touched."""
+        wanted = set(points)
+        gone = [point for point in self._made if point not in wanted]
+        self.refused &= wanted
+        await self._delete(gone)
+        new = [point for point in points if point not in self._made and point not in self.refused]
+        await self._create(new)
+
+    async def retry(self) -> None:
+        """Asks again for what was refused."""
+        again, self.refused = list(self.refused), set()
+        await self._create(again)
+
+    async def _create(self, points: Sequence[Point]) -> None:
+        asked: list[tuple[Point, NodeId]] = []
+        for point in points:
+            try:
+                asked.append((point, self._session.node(point.address.node)))
+            except (LookupError, ValueError) as error:
+                self._refuse(point, _GIVE_UP, f"{point.address.node}: {error}")
+        for start in range(0, len(asked), CHUNK):
+            await self._chunk(asked[start : start + CHUNK])
+
+    async def _chunk(self, asked: list[tuple[Point, NodeId]], *, filtered: bool = True) -> None:
+        given = [self._handles.give(point.handle) for point, _ in asked]
+        try:
+            results = await self._request(asked, given, filtered=filtered)
+        except UaStatusCodeError as error:
+            for handle in given:
+                self._handles.drop(handle)
+            if int(error.code) not in _TOO_LARGE or len(asked) == 1:
+                raise
+            half = len(asked) // 2
+            await self._chunk(asked[:half], filtered=filtered)
+            await self._chunk(asked[half:], filtered=filtered)
+            return
+        plain = []
+        for (point, node), handle, result in zip(asked, given, results, strict=True):
+            code = int(result.StatusCode.value)
+            if not code & 0x80000000:
+                self._made[point] = (handle, int(result.MonitoredItemId))
+                continue
+            self._handles.drop(handle)
+            if filtered and point.address.deadband and code in _NO_FILTER:
+                plain.append((point, node))
+            else:
+                self._refuse(point, code, f"{point.address.node}: {status_text(code)}")
+        if plain:
+            await self._chunk(plain, filtered=False)
+
+    async def _request(
+        self, asked: list[tuple[Point, NodeId]], given: list[int], *, filtered: bool
+    ) -> list[Any]:
+        request = ua.CreateMonitoredItemsRequest()
+        request.Parameters.SubscriptionId = self._subscription
+        request.Parameters.TimestampsToReturn = ua.TimestampsToReturn.Both
+        request.Parameters.ItemsToCreate = [
+            self._item(point, node, handle, filtered=filtered)
+            for (point, node), handle in zip(asked, given, strict=True)
+        ]
+        answer = await self._session.call(request, ua.CreateMonitoredItemsResponse, PATIENCE)
+        if len(answer.Results) != len(asked):
+            raise ValueError(f"{len(answer.Results)} results for {len(asked)} monitored items")
+        return list(answer.Results)
+
+    def _item(self, point: Point, node: NodeId, handle: int, *, filtered: bool) -> Any:
+        config, address = self._session.config, point.address
+        sampling = address.sampling_interval
+        if sampling is None:
+            sampling = (
+                config.publishing_interval if config.sampling_interval is None else config.sampling_interval
+            )
+        item = ua.MonitoredItemCreateRequest()
+        item.ItemToMonitor.NodeId = node
+        item.ItemToMonitor.AttributeId = ua.AttributeIds.Value
+        item.MonitoringMode = ua.MonitoringMode.Reporting
+        wish = item.RequestedParameters
+        wish.ClientHandle = handle
+        wish.SamplingInterval = sampling * 1000.0
+        wish.QueueSize = address.queue_size or config.queue_size
+        wish.DiscardOldest = True
+        if address.deadband and filtered:
+            wish.Filter = ua.DataChangeFilter(
+                Trigger=ua.DataChangeTrigger.StatusValue,
+                DeadbandType=ua.DeadbandType.Absolute,
+                DeadbandValue=address.deadband,
+            )
+        return item
+
+    async def _delete(self, points: Sequence[Point]) -> None:
+        for start in range(0, len(points), CHUNK):
+            part = points[start : start + CHUNK]
+            ids = []
+            for point in part:
+                handle, item = self._made.pop(point)
+                self._handles.drop(handle)
+                ids.append(item)
+            request = ua.DeleteMonitoredItemsRequest()
+            request.Parameters.SubscriptionId = self._subscription
+            request.Parameters.MonitoredItemIds = ids
+            await self._session.call(request, ua.DeleteMonitoredItemsResponse, PATIENCE)
+
+    def _refuse(self, point: Point, status: int, reason: str) -> None:
+        self.refused.add(point)
+        self._link.refuse(point, status, reason)
