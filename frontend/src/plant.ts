@@ -1,5 +1,5 @@
 // The plant's page: values, ages and states in place of those the server wrote.
-import { ageText } from "./age";
+import { ageText, dueText } from "./age";
 import { startClock, startTheme } from "./frame";
 import { Live, type Row } from "./live";
 
@@ -53,6 +53,8 @@ function tick(): void {
     const row = time.closest<HTMLTableRowElement>("tr[data-mark]");
     if (row) freshen(row, time);
   }
+  for (const time of document.querySelectorAll<HTMLElement>("time[data-due]"))
+    put(time, dueText(Number(time.dataset["due"]) - live.now()));
 }
 
 function put(place: Element | null, text: string): void {

@@ -25,6 +25,8 @@ interface Answer {
   series: Curve[];
 }
 
+const FONT = '12px system-ui, "Liberation Sans", sans-serif';
+
 const place = document.getElementById("chart");
 const signals: Signal[] = place ? JSON.parse(place.dataset["signals"]!) : [];
 const zone = document.body.dataset["zone"] || "UTC";
@@ -59,7 +61,8 @@ function reading(signal: Signal, value: number | null | undefined): string {
   const state = signal.states[String(Math.round(value))];
   if (state !== undefined) return state;
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-4 || size >= 1e12)) return value.toExponential(4);
+  if (size === 0) return "0";
+  if (size < 1e-4 || size >= 1e12) return value.toExponential(4);
   const digits = size < 1 ? 4 : Math.max(4 - Math.floor(Math.log10(size)), 0);
   return value.toFixed(Number.isInteger(value) && signal.step ? 0 : digits);
 }
@@ -68,7 +71,8 @@ function options(width: number, height: number): uPlot.Options {
   const ink = colour("--soft");
   const line = colour("--line");
   const scales: Record<string, uPlot.Scale> = { x: { time: true, range: () => [from, to] } };
-  const axes: uPlot.Axis[] = [{ stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line }, size: 34 }];
+  const ticks = { stroke: line, size: 5 };
+  const axes: uPlot.Axis[] = [{ stroke: ink, grid: { stroke: line, width: 1 }, ticks, size: 44, space: 76, font: FONT, values: timeTexts }];
   for (const signal of signals) {
     const scale = scaleOf(signal);
     if (scales[scale]) continue;
@@ -94,24 +98,38 @@ function stateRange(signal: Signal): uPlot.Range.MinMax {
 }
 
 function axisOf(signal: Signal, scale: string, order: number, ink: string, line: string): uPlot.Axis {
+  const sharing = signals.filter((other) => scaleOf(other) === scale);
   const axis: uPlot.Axis = {
     scale,
     side: order % 2 === 1 ? 3 : 1,
-    stroke: ink,
+    // An axis of one curve has its colour; what several share is grey.
+    stroke: sharing.length === 1 ? colour(`--c${signals.indexOf(signal) + 1}`) : ink,
     grid: order === 1 ? { stroke: line, width: 1 } : { show: false },
-    ticks: { stroke: line },
-    size: 64,
+    ticks: { stroke: line, size: 5 },
+    font: FONT,
+    size: 66,
   };
   if (named(signal)) {
-    axis.size = 96;
+    axis.size = 84;
     axis.splits = () => Object.keys(signal.states).map(Number);
     axis.values = (_, splits) => splits.map((value) => signal.states[String(value)] ?? "");
-    axis.stroke = colour(`--c${signals.indexOf(signal) + 1}`);
   } else if (signal.unit) {
-    axis.label = signal.unit;
-    axis.labelSize = 20;
+    // The unit stands at the topmost number: a turned label is hard to read.
+    axis.values = (_, splits) => splits.map((value, i) => `${value}${i === splits.length - 1 ? ` ${signal.unit}` : ""}`);
   }
   return axis;
+}
+
+/** The plant's time, as exact as the ticks are apart; the date below where it changes. */
+function timeTexts(_: uPlot, splits: number[], __: number, ___: number, step: number): string[] {
+  let before = "";
+  return splits.map((seconds) => {
+    const [date = "", time = ""] = stamp(form, seconds * 1000).split(" ");
+    const text = step >= 60 ? time.slice(0, 5) : step >= 1 ? time : `${time}${(seconds % 1).toFixed(3).slice(1)}`;
+    const line = date === before ? text : `${text}\n${date}`;
+    before = date;
+    return line;
+  });
 }
 
 function seriesOf(signal: Signal, i: number): uPlot.Series {

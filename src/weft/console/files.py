@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
@@ -62,6 +63,14 @@ class Files:
         if media_type is None or not entry.is_file():
             return
         body = entry.read_bytes()
+        if ending == "css":
+            body = _squeezed(body.decode()).encode()
         hashed = f"{stem}-{hashlib.sha256(body).hexdigest()[:12]}.{ending}"
         self._names[entry.name] = hashed
         self._files[hashed] = File(body, gzip.compress(body, 9, mtime=0), media_type)
+
+
+def _squeezed(css: str) -> str:
+    """Without comments and what only people need. Spaces around colons stay: some of them are selectors."""
+    css = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
+    return re.sub(r"\s*([{};,])\s*", r"\1", re.sub(r"\s+", " ", css)).replace(";}", "}").strip()

@@ -33,7 +33,9 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals.update(static=files.url, built=files.has, age=words.age_text)
+        self._environment.globals.update(
+            static=files.url, built=files.has, age=words.age_text, due=words.due_text
+        )
         self._environment.filters["compact"] = lambda value: msgspec.json.encode(value).decode()
 
     def render(self, name: str, **context: Any) -> str:

@@ -78,7 +78,8 @@ def _plant_routes(console: _Console) -> list[Any]:
     house = console.house
 
     async def curves_of(view: PlantView) -> dict[int, str]:
-        return await series.sparks(house.history, view.handles, house.clock.now())
+        signals = [view.signals[handle] for handle in view.handles]
+        return await series.sparks(house.history, signals, house.clock.now())
 
     @get("/")
     async def plant(request: Asked, asset: str = "") -> Response[bytes]:

@@ -117,26 +117,28 @@ def _held(
 # --- the small curves of the plant's page -----------------------------------------------------------------
 
 
-async def sparks(history: History, handles: Sequence[int], now: int, seconds: int = 900) -> dict[int, str]:
+async def sparks(history: History, signals: Sequence[Signal], now: int, seconds: int = 900) -> dict[int, str]:
     """An SVG path (96 by 20) of each signal's last quarter of an hour; signals without numbers are left out.
     A history that cannot answer right now costs the curves, not the page."""
     start, interval = now - seconds * 1_000_000_000, seconds * 1_000_000_000 // SPARK_POINTS
     try:
-        table = await history.summary(handles, start, now, interval)
+        table = await history.summary([signal.handle for signal in signals], start, now, interval)
     except WeftError:
         return {}
-    signals = _column(table, "signal")
-    average = np.asarray(_column(table, "average"), dtype=np.float64)
+    owners = _column(table, "signal")
     place = (_times(table) - start) / (now - start)
     drawn: dict[int, str] = {}
-    for handle in np.unique(signals).tolist():
-        mine = (signals == handle) & np.isfinite(average)
+    for signal in signals:
+        # Half of "running" and "stopped" is no state.
+        column = "maximum" if signal.states else "average"
+        values = np.asarray(_column(table, column), dtype=np.float64)
+        mine = (owners == signal.handle) & np.isfinite(values)
         if mine.any():
-            drawn[int(handle)] = _path(place[mine], average[mine])
+            drawn[signal.handle] = _path(place[mine], values[mine], step=signal.step or bool(signal.states))
     return drawn
 
 
-def _path(place: Values, values: Values) -> str:
+def _path(place: Values, values: Values, *, step: bool) -> str:
     low, high = float(values.min()), float(values.max())
     # Noise of a thousandth must not look like a mountain range.
     span = max(high - low, 0.01 * max(abs(low), abs(high)), 1e-9)
@@ -144,4 +146,6 @@ def _path(place: Values, values: Values) -> str:
     x = np.append(place, 1.0).clip(0, 1) * SPARK_WIDTH
     y = SPARK_HEIGHT / 2 - (np.append(values, values[-1]) - middle) / span * (SPARK_HEIGHT - 4)
     points = [f"{a:.1f} {b:.1f}" for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+    if step:
+        return "M" + points[0] + "".join(f"H{at}V{level}" for at, level in (p.split() for p in points[1:]))
     return "M" + "L".join(points)

@@ -18,6 +18,7 @@ __all__ = [
     "Mark",
     "age_text",
     "clock_text",
+    "due_text",
     "mark_of",
     "moment",
     "number_text",
@@ -69,9 +70,9 @@ def quality_text(row: Row | None, signal: Signal) -> str:
     if row is None:
         return "waiting"
     if mark is Mark.LOW:
-        word = f"below {number_text(signal.limits.low or 0.0)}"
+        word = f"below {signal.limits.low:g}"
     elif mark is Mark.HIGH:
-        word = f"above {number_text(signal.limits.high or 0.0)}"
+        word = f"above {signal.limits.high:g}"
     else:
         word = _status_words(row.status)
     for flag, text in _FLAG_WORDS.items():
@@ -143,7 +144,9 @@ def number_text(value: float) -> str:
     if not math.isfinite(value):
         return "not a number" if math.isnan(value) else ("∞" if value > 0 else f"{MINUS}∞")
     size = abs(value)
-    if size != 0 and not 1e-4 <= size < 1e12:
+    if size == 0:
+        return "0"
+    if not 1e-4 <= size < 1e12:
         return f"{value:.4e}".replace("-", MINUS)
     digits = 4 if size < 1 else max(4 - math.floor(math.log10(size)), 0)
     text = f"{value:.{digits}f}"
@@ -202,7 +205,7 @@ def _micro(token: str) -> str:
 
 
 def age_text(ns: int) -> str:
-    """``0.4 s``, ``12 s``, ``3 min 5 s``, ``2 h 5 min``, ``4 d 3 h``; times to come as ``in 3 s``."""
+    """``0.4 s``, ``12 s``, ``3 min``, ``2 h 5 min``, ``14 h``, ``4 d``; times to come as ``in 3.0 s``."""
     if ns < -SECOND:
         return f"in {age_text(-ns)}"
     seconds = max(ns, 0) / SECOND
@@ -212,10 +215,16 @@ def age_text(ns: int) -> str:
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    if whole < 86_400:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
+        return f"{whole // 60} min"
+    hours, minutes = divmod(whole // 60, 60)
+    if hours < 10:
+        return f"{hours} h {minutes} min"
+    return f"{hours} h" if hours < 48 else f"{hours // 24} d"
+
+
+def due_text(ns: int) -> str:
+    """When something is due: ``in 8.2 s``, then ``now``."""
+    return f"in {age_text(ns)}" if ns > 0 else "now"
 
 
 def zone(name: str) -> ZoneInfo:
