@@ -1,0 +1,86 @@
+"""The tables of a plant's files as a person writes them. None means: not said here, so what stands further
+up decides (signal, then type, then asset and its parents, then plant)."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from weft.model import Level, Limits
+
+__all__ = [
+    "AssetForm",
+    "ConnectionForm",
+    "Parameter",
+    "PlantForm",
+    "SignalForm",
+    "TypeForm",
+]
+
+Parameter: TypeAlias = "str | int | float | bool"
+
+
+class PlantForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[plant]`` of plant.toml."""
+
+    name: str
+    enterprise: str
+    site: str
+    timezone: str = "UTC"
+    description: str = ""
+    owner: str = ""
+    retention: float | None = None
+
+
+class SignalForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A signal in a type, on an asset or in a row of a CSV file."""
+
+    description: str | None = None
+    connection: str | None = None
+    address: dict[str, Any] | None = None
+    type: str | None = None
+    unit: str | None = None
+    scale: float | None = None
+    offset: float | None = None
+    limits: Limits | None = None
+    states: dict[int, str] | None = None
+    step: bool | None = None
+    deadband: float | None = None
+    silence: float | None = None
+    semantic: str | None = None
+    owner: str | None = None
+    retention: float | None = None
+    was: str | None = None
+
+
+class TypeForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file in types/. ``parameters`` are defaults for the placeholders of its signals."""
+
+    description: str = ""
+    semantic: str = ""
+    owner: str | None = None
+    retention: float | None = None
+    parameters: dict[str, Parameter] = {}
+    signals: dict[str, SignalForm] = {}
+
+
+class AssetForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table in a file of assets/; its key is the path below the site."""
+
+    description: str = ""
+    type: str = ""
+    level: Level | None = None
+    connection: str | None = None
+    owner: str | None = None
+    retention: float | None = None
+    parameters: dict[str, Parameter] = {}
+    signals: dict[str, SignalForm] = {}
+    was: str | None = None
+
+
+class ConnectionForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file in connections/, without the one table that is named after the protocol."""
+
+    description: str = ""
+    owner: str | None = None

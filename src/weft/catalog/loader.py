@@ -1,0 +1,129 @@
+"""Loads a plant's folder: everything that is wrong with it at once, or the plant."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from weft.catalog.api import Connection, Plant
+from weft.catalog.connections import Line, Lines, read_connections
+from weft.catalog.findings import Finding, Findings
+from weft.catalog.folder import Folder
+from weft.catalog.handles import Handles
+from weft.catalog.header import Header, read_header
+from weft.catalog.hierarchy import Hierarchy, Template, read_hierarchy, read_types
+from weft.catalog.rows import read_rows
+from weft.catalog.signals import Signals
+from weft.model import Signal
+
+__all__ = ["Loaded", "check", "load"]
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """``plant`` is None when any finding is an error. ``findings`` go by file and line."""
+
+    plant: Plant | None
+    findings: tuple[Finding, ...]
+
+
+def check(folder: Path, *, environ: Mapping[str, str] | None = None) -> tuple[Finding, ...]:
+    """Every mistake in a plant's folder; writes nothing."""
+    return load(folder, environ=environ).findings
+
+
+def load(folder: Path, *, handles: Handles | None = None, environ: Mapping[str, str] | None = None) -> Loaded:
+    """The plant of a folder, or what is wrong with it. With ``handles`` every signal has its durable number;
+    without, numbers count from 1 and are good for looking only. ``environ`` replaces the process's own.
+    Raises NeedsHuman when handles cannot be written."""
+    findings = Findings()
+    files = Folder(folder, findings)
+    header = read_header(files, environ)
+    if folder.is_dir():
+        files.strangers()
+    types = read_types(files)
+    lines = read_connections(files)
+    signals: dict[str, Signal] = {}
+    if header is not None:
+        hierarchy = read_hierarchy(files, header.plant, types)
+        made = Signals(files, hierarchy, types, lines)
+        for file, text in files.tables():
+            for row in read_rows(file, text, findings):
+                made.add_row(row)
+        signals = made.make()
+        _lookalikes(hierarchy, findings)
+    if header is None or findings.wrong:
+        return Loaded(None, findings.ordered())
+    numbered = _numbered(signals, made.formerly, handles)
+    return Loaded(_plant(header, hierarchy, types, lines, numbered), findings.ordered())
+
+
+def _numbered(
+    signals: dict[str, Signal], formerly: Mapping[str, str], handles: Handles | None
+) -> dict[str, Signal]:
+    numbers = (
+        {path: number for number, path in enumerate(signals, 1)}
+        if handles is None
+        else handles.assign(signals, formerly)
+    )
+    replace = msgspec.structs.replace
+    return {path: replace(signal, handle=numbers[path]) for path, signal in signals.items()}
+
+
+def _plant(
+    header: Header,
+    hierarchy: Hierarchy,
+    types: dict[str, Template],
+    lines: Lines,
+    signals: dict[str, Signal],
+) -> Plant:
+    homes: dict[str, list[str]] = {name: [] for name in lines.found}
+    for signal in signals.values():
+        homes[signal.connection].append(signal.asset)
+    return Plant(
+        name=header.plant.name,
+        timezone=header.plant.timezone,
+        description=header.plant.description,
+        assets=hierarchy.model(),
+        types={name: template.model(name) for name, template in types.items()},
+        signals=signals,
+        connections={
+            name: _connection(line, homes[name] or [hierarchy.site], header.plant.owner)
+            for name, line in lines.found.items()
+        },
+        settings=header.settings,
+    )
+
+
+def _connection(line: Line, assets: list[str], owner: str) -> Connection:
+    return Connection(
+        name=line.name,
+        protocol=line.protocol,
+        config=line.config,
+        home=_common(assets),
+        description=line.form.description,
+        owner=owner if line.form.owner is None else line.form.owner,
+    )
+
+
+def _common(assets: list[str]) -> str:
+    """The deepest path that all of them lie on."""
+    return posixpath.commonpath(assets)
+
+
+def _lookalikes(hierarchy: Hierarchy, findings: Findings) -> None:
+    """Parents and the assets of lists need no table, so a slip would quietly make a second machine."""
+    plain: dict[str, str] = {}
+    for path in hierarchy.described:
+        plain.setdefault(_plain(path), path)
+    for path in hierarchy:
+        other = plain.setdefault(_plain(path), path)
+        if other != path:
+            place = next((d.place() for d in (hierarchy.described.get(path),) if d), ("assets/", 0))
+            findings.warn(place, f"The assets {path!r} and {other!r} look alike.", "Are they one?")
+
+
+def _plain(path: str) -> str:
+    return "".join(character for character in path.casefold() if character.isalnum() or character == "/")

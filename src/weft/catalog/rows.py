@@ -1,0 +1,187 @@
+"""Long signal lists as CSV: a header row, then one signal a row.
+
+Commas, or semicolons and tabs as spreadsheets write them; with semicolons a decimal comma is understood.
+An empty cell says nothing. Numbers and booleans are read as their column wants them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from weft.catalog.findings import Findings, nearest
+from weft.catalog.folder import Place, bad_name
+from weft.catalog.forms import SignalForm
+from weft.model import Limits
+
+__all__ = ["COLUMNS", "CsvRow", "read_rows"]
+
+
+class CsvRow(msgspec.Struct, frozen=True):
+    """A signal of a list: the asset's path below the site, the signal's name, what the row says."""
+
+    asset: str
+    name: str
+    form: SignalForm
+    place: Place
+
+
+class _BadCell(ValueError):
+    pass
+
+
+def _number(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        raise _BadCell("should be a number") from None
+
+
+_YES: Final = {"true": True, "yes": True, "1": True, "x": True, "false": False, "no": False, "0": False}
+
+
+def _yes(cell: str) -> bool:
+    if cell.casefold() not in _YES:
+        raise _BadCell("should be true or false")
+    return _YES[cell.casefold()]
+
+
+def _states(cell: str) -> dict[int, str]:
+    states = {}
+    for part in cell.split("|"):
+        number, equals, name = part.partition("=")
+        try:
+            states[int(number)] = name.strip()
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise _BadCell('should be like "0=closed|1=open"')
+    return states
+
+
+# Column -> how its cells are read.
+COLUMNS: Final[dict[str, Callable[[str], Any]]] = {
+    "asset": str,
+    "name": str,
+    "connection": str,
+    "type": str,
+    "unit": str,
+    "description": str,
+    "scale": _number,
+    "offset": _number,
+    "minimum": _number,
+    "low": _number,
+    "high": _number,
+    "maximum": _number,
+    "states": _states,
+    "step": _yes,
+    "deadband": _number,
+    "silence": _number,
+    "semantic": str,
+    "owner": str,
+    "retention": _number,
+    "was": str,
+}
+LIMITS: Final = ("minimum", "low", "high", "maximum")
+ADDRESS: Final = "address."
+
+
+def read_rows(file: str, text: str, findings: Findings) -> Iterator[CsvRow]:
+    """The sound rows; every other is a finding."""
+    first = text.partition("\n")[0]
+    delimiter = max(";\t,", key=first.count) if any(map(first.count, ";\t,")) else ","
+    rows = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+    table = _Table(file, findings, comma=delimiter == ";")
+    line = 1
+    try:
+        for cells in rows:
+            if any(cell.strip() for cell in cells):
+                row = table.row([cell.strip() for cell in cells], line)
+                if row is not None:
+                    yield row
+            line = rows.line_num + 1  # a quoted cell may hold line breaks: the row began here
+    except csv.Error as error:
+        findings.error((file, line), f"Not CSV: {error}.", "Quotes within a quoted cell are written twice.")
+    if not table.columns:
+        findings.error((file, 1), "There is no header row.", "It needs at least asset and name.")
+
+
+class _Table:
+    def __init__(self, file: str, findings: Findings, *, comma: bool) -> None:
+        self._file = file
+        self._findings = findings
+        self._comma = comma
+        self._usable = True
+        self._ignored: set[int] = set()
+        self.columns: list[str] = []
+
+    def row(self, cells: list[str], line: int) -> CsvRow | None:
+        if not self.columns:
+            self._header(cells, line)
+            return None
+        if not self._usable:
+            return None
+        place = (self._file, line)
+        if len(cells) > len(self.columns):
+            self._findings.error(
+                place,
+                f"{len(cells)} cells for {len(self.columns)} columns.",
+                "A cell with a comma stands in quotes.",
+            )
+            return None
+        values = self._values(cells, place)
+        return None if values is None else self._signal(values, place)
+
+    def _header(self, cells: list[str], line: int) -> None:
+        self.columns = cells
+        place = (self._file, line)
+        for number, column in enumerate(cells):
+            if column in cells[:number]:
+                self._wrong(number, place, f"The column {column!r} is there twice.", "Keep one of them.")
+            elif not column:
+                self._wrong(number, place, f"Column {number + 1} has no name.", "Name it or leave it out.")
+            elif column not in COLUMNS and column.removeprefix(ADDRESS) in (column, ""):
+                remedy = nearest(column, [*COLUMNS, f"{ADDRESS}<field>"])
+                self._wrong(number, place, f"There is no column {column!r}.", remedy)
+        for column in ("asset", "name"):
+            if column not in cells:
+                self._usable = False
+                self._findings.error(
+                    place, f"The column {column!r} is missing.", "Rows cannot be read without."
+                )
+
+    def _wrong(self, number: int, place: Place, message: str, remedy: str) -> None:
+        self._ignored.add(number)
+        self._findings.error(place, message, remedy)
+
+    def _values(self, cells: list[str], place: Place) -> dict[str, Any] | None:
+        values: dict[str, Any] = {}
+        sound = True
+        for number, (column, cell) in enumerate(zip(self.columns, cells, strict=False)):
+            if not cell or number in self._ignored:
+                continue
+            read = COLUMNS.get(column, str)
+            try:
+                values[column] = read(cell.replace(",", ".") if self._comma and read is _number else cell)
+            except _BadCell as error:
+                self._findings.error(place, f"{column!r} {error}, not {cell!r}.")
+                sound = False
+        return values if sound else None
+
+    def _signal(self, values: dict[str, Any], place: Place) -> CsvRow | None:
+        asset, name = values.pop("asset", ""), values.pop("name", "")
+        wrong = [f"'asset': the name {part!r} {why}" for part in asset.split("/") if (why := bad_name(part))]
+        if why := bad_name(name):
+            wrong.append(f"'name': {name!r} {why}")
+        for message in wrong:
+            self._findings.error(place, f"{message}.")
+        if wrong:
+            return None
+        address = {key.removeprefix(ADDRESS): values.pop(key) for key in [*values] if key.startswith(ADDRESS)}
+        limits = {key: values.pop(key) for key in LIMITS if key in values}
+        form = SignalForm(**values, address=address or None, limits=Limits(**limits) if limits else None)
+        return CsvRow(asset, name, form, place)
