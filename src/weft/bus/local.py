@@ -48,10 +48,14 @@ class LiveSubscription:
     def put(self, message: Message) -> None:
         if len(self._waiting) >= self._limit:
             self._waiting.popleft()
-            self.dropped += 1
-            DROPPED.inc()
+            self.lose()
         self._waiting.append(message)
         self._arrived.set()
+
+    def lose(self) -> None:
+        """Counts a message that will not come."""
+        self.dropped += 1
+        DROPPED.inc()
 
     async def next(self, most: int = 1) -> list[Message]:
         while not self._waiting:
