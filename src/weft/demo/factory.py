@@ -25,10 +25,10 @@ class Factory:
         self.mill = Mill(seed, self.milled)
         self.washer = Washer(seed, self.milled, self.washed)
         self.packing = Packing(seed, self.washed)
-        for _ in range(4):
-            self.milled.put(self.mill.premade())
         for _ in range(3):
             self.washed.put(self.mill.premade())
+        for _ in range(4):
+            self.milled.put(self.mill.premade())
         self.meters = Meters(seed, self.mill, self.washer, self.packing)
 
     def step(self) -> None:

@@ -112,10 +112,10 @@ class Machine:
             self._pause -= 1
         elif self.work():
             self._ran += 1
-            if self.state is not State.EXECUTE and not self._pause:
-                self.become(State.EXECUTE, Cause.NONE)
             if self._ran >= self._next:
                 self._fail()
+            if self.state is not State.EXECUTE and not self._pause:
+                self.become(State.EXECUTE, Cause.NONE)
         self.physics()
 
     @property

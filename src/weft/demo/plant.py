@@ -36,7 +36,7 @@ def write(folder: Path, ports: Ports, *, speed: float = 1.0) -> None:
     """
     plant = folder / "plant.toml"
     kept = plant.exists() and not plant.read_text(encoding="utf-8").startswith(MARK)
-    if kept and f'"{ENTERPRISE}"' not in plant.read_text(encoding="utf-8"):
+    if kept and f'"{SITE}"' not in plant.read_text(encoding="utf-8"):
         raise FileExistsError(f"{folder} holds another plant. Give the model factory a folder of its own.")
     for name, text in _files(ports, speed):
         if not kept or name.startswith("connections/"):

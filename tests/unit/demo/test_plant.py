@@ -1,0 +1,107 @@
+"""The plant folder: complete, and its owner's when the owner says so."""
+
+import csv
+import tomllib
+
+import pytest
+
+from weft.demo import Ports, plant
+from weft.demo.factory import Factory
+from weft.demo.layout import MILL_PATH, PACKING_PATH, meter_sensors, washer_sensors
+from weft.demo.mill_signals import MILL
+from weft.demo.packing_signals import PACKING
+from weft.demo.toml import table
+
+PORTS = Ports(mill=4840, washer=1502, meters=1503, broker=1884, password="file:/run/weft.password")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    plant.write(tmp_path / "plant", PORTS)
+    return tmp_path / "plant"
+
+
+def load(path):
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def signals_of(folder):
+    """Paths below the site of all signals that the folder describes."""
+    for file in (folder / "assets").glob("*.toml"):
+        for path, asset in load(file).items():
+            if "type" in asset:
+                for name in load(folder / "types" / f"{asset['type']}.toml")["signals"]:
+                    yield f"{path}/{name}"
+    for row in csv.DictReader((folder / "signals" / "meters.csv").open(encoding="utf-8")):
+        yield f"{row['asset']}/{row['name']}"
+
+
+def test_every_sensor_is_a_signal_of_the_plant(folder):
+    known = [f"{MILL_PATH}/{s.name}" for s in MILL] + [f"{PACKING_PATH}/{s.name}" for s in PACKING]
+    known += [path for path, _ in washer_sensors()]
+    known += [path for meter in range(4) for path, _ in meter_sensors(meter)]
+    assert sorted(signals_of(folder)) == sorted(known)
+    assert len(known) == len(set(known)) > 80
+
+
+def test_connections_have_the_ports(folder):
+    assert load(folder / "connections" / "mill.toml")["opcua"]["endpoint"].startswith(
+        "opc.tcp://127.0.0.1:4840/"
+    )
+    assert load(folder / "connections" / "washer.toml")["modbus"]["port"] == 1502
+    assert load(folder / "connections" / "meters.toml")["modbus"]["port"] == 1503
+    mqtt = load(folder / "connections" / "packing.toml")["mqtt"]
+    assert (mqtt["port"], mqtt["password"]) == (1884, "file:/run/weft.password")
+
+
+def test_a_faster_field_is_polled_faster(tmp_path):
+    plant.write(tmp_path, PORTS, speed=20.0)
+    assert load(tmp_path / "connections" / "washer.toml")["modbus"]["interval"] == 0.01
+    assert load(tmp_path / "connections" / "meters.toml")["modbus"]["interval"] == 0.025
+
+
+def test_an_owned_folder_gets_only_new_ports(folder):
+    own = folder / "plant.toml"
+    own.write_text(own.read_text(encoding="utf-8").partition("\n")[2], encoding="utf-8")
+    mill = folder / "types" / "mill.toml"
+    mill.write_text("description = 'mine'\n", encoding="utf-8")
+    plant.write(folder, Ports(mill=5, washer=6, meters=7, broker=8))
+    assert load(mill)["description"] == "mine"
+    assert load(folder / "connections" / "washer.toml")["modbus"]["port"] == 6
+
+
+def test_a_folder_that_was_not_owned_is_written_anew(folder):
+    mill = folder / "types" / "mill.toml"
+    mill.write_text("description = 'stale'\n", encoding="utf-8")
+    plant.write(folder, PORTS)
+    assert load(mill)["description"] != "stale"
+
+
+def test_another_plant_is_left_alone(tmp_path):
+    other = tmp_path / "plant.toml"
+    other.write_text('[plant]\nname = "Works"\nenterprise = "acme"\nsite = "works"\n', encoding="utf-8")
+    with pytest.raises(FileExistsError, match="holds another plant"):
+        plant.write(tmp_path, PORTS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["plant.toml"]
+
+
+def test_registers_of_the_folder_are_those_of_the_server(folder):
+    signals = load(folder / "types" / "washer.toml")["signals"]
+    factory = Factory()
+    for path, sensor in washer_sensors():
+        said = signals[path.rpartition("/")[2]]
+        assert said["address"]["register"] == sensor.place.register
+        assert said["address"].get("order", "ABCD") == sensor.place.order
+        raw = sensor.raw(factory.washer)
+        if sensor.scaled:
+            assert raw * said["scale"] + said.get("offset", 0.0) == sensor.true(raw)
+
+
+def test_toml_is_what_tomllib_reads():
+    fields = {
+        "a": 'x "y" \\ ä',
+        "b": [1, 2.5, True],
+        "c": {"1": "one", "two words": {"deep": False}},
+        "e": {},
+    }
+    assert tomllib.loads(table(("p/q", "r"), fields)) == {"p/q": {"r": fields}}
