@@ -50,6 +50,18 @@ class Folder:
         self.aside = path / "aside"
         self.manifest = path / "manifest.json"
 
+    def look(self) -> Manifest:
+        """The manifest as it is, for a reader beside the writer. Raises NeedsHuman when it cannot be read."""
+        try:
+            return self._parsed(self.manifest.read_bytes())
+        except FileNotFoundError:
+            return Manifest()
+        except (OSError, msgspec.DecodeError) as error:
+            raise NeedsHuman(
+                f"{self.manifest} cannot be read: {error}.",
+                remedy="Start Weft on this folder: it makes the manifest anew from the segments.",
+            ) from error
+
     def open(self) -> Manifest:
         """The manifest after tidying up what an interruption has left. Raises NeedsHuman when the folder
         cannot be used, Invalid when a newer Weft has written it."""
@@ -81,14 +93,15 @@ class Folder:
 
     def _load(self) -> Manifest:
         try:
-            text = self.manifest.read_bytes()
+            return self._parsed(self.manifest.read_bytes())
         except FileNotFoundError:
             return self._rebuild("is missing") if any(self.segments.glob("*.parquet")) else Manifest()
-        try:
-            manifest = msgspec.json.decode(text, type=Manifest)
         except msgspec.DecodeError as error:
             self.set_aside(self.manifest)
             return self._rebuild(f"cannot be read ({error})")
+
+    def _parsed(self, text: bytes) -> Manifest:
+        manifest = msgspec.json.decode(text, type=Manifest)
         if manifest.format > FORMAT:
             raise Invalid(
                 f"{self.manifest} has format {manifest.format}; this Weft knows up to {FORMAT}.",
@@ -113,7 +126,7 @@ class Folder:
         kept.sort(key=lambda s: s.number)
         log.error("the manifest was made anew from the segments", because=reason, segments=len(kept))
         return Manifest(
-            sealed=max((s.sequence for s in kept), default=0),
+            sealed=kept[-1].sequence if kept else 0,
             next=max((s.number for s in found), default=0) + 1,
             segments=tuple(kept),
         )

@@ -14,7 +14,7 @@ from weft.history.manifest import Aside, Folder, Manifest
 from weft.history.segment import Segment, SegmentFile, Torn
 from weft.history.view import View
 from weft.model import Event, Kind, instant
-from weft.runtime import Clock, get_logger
+from weft.runtime import Clock, Conflict, Retry, get_logger
 
 __all__ = ["Shelf"]
 
@@ -27,10 +27,12 @@ def _nothing() -> None:
 
 class Shelf:
     """Changes one at a time, each by a manifest that is safe on disk before anybody sees it. A replaced file
-    stays ``grace`` seconds for readers in other processes."""
+    stays ``grace`` seconds for readers in other processes. A ``read_only`` shelf changes nothing on disk and
+    follows the manifest that another process writes."""
 
-    def __init__(self, folder: Folder, clock: Clock, grace: float) -> None:
+    def __init__(self, folder: Folder, clock: Clock, grace: float, *, read_only: bool = False) -> None:
         self.folder = folder
+        self._read_only = read_only
         self._clock = clock
         self._grace = grace
         self._events: deque[Event] = deque(maxlen=1_000)
@@ -38,7 +40,7 @@ class Shelf:
         self._retired: list[tuple[float, str]] = []
         self._changing = anyio.Lock()
         self._files: dict[str, SegmentFile] = {}
-        self._manifest: Manifest = folder.open()
+        self._manifest: Manifest = folder.look() if read_only else folder.open()
         self._set(self._manifest)
 
     def check(self) -> None:
@@ -61,6 +63,16 @@ class Shelf:
         """Readers of the segments, in their order."""
         return [self._files[segment.file] for segment in self.segments]
 
+    def must_write(self) -> None:
+        """Raises Conflict on a shelf that is only read."""
+        if self._read_only:
+            raise Conflict("This history was opened for reading only.", remedy="Write where it is served.")
+
+    def look(self) -> None:
+        """A read-only shelf follows the manifest on disk. Raises NeedsHuman."""
+        if self._read_only:
+            self._set(self.folder.look())
+
     def take_events(self) -> list[Event]:
         events = list(self._events)
         self._events.clear()
@@ -80,6 +92,7 @@ class Shelf:
     ) -> bool:
         """Saves and follows the manifest that ``make`` makes of the present one, and calls ``then`` at that
         very moment, so that every reader sees both or neither; None leaves all as it is. Raises OSError."""
+        self.must_write()
         async with self._changing:
             manifest = make(self._manifest)
             if manifest is None:
@@ -113,7 +126,15 @@ class Shelf:
         await self.change(make, lambda: self._retire(old))
 
     async def remove(self, torn: Torn) -> None:
-        """Sets a damaged segment aside and says so; the others are served on. Raises OSError."""
+        """Sets a damaged segment aside and says so; the others are served on. Raises OSError. On a read-only
+        shelf it may just have been replaced: that raises Retry only when the manifest still names it."""
+        if self._read_only:
+            self.look()
+            if torn.segment in self.segments:
+                raise Retry(
+                    f"A segment cannot be read: {torn}.", remedy="Weft sets it aside when it reads it."
+                )
+            return
         async with self._changing:
             if torn.segment in self.segments:
                 await anyio.to_thread.run_sync(self.folder.save, self._without(torn))
@@ -121,8 +142,9 @@ class Shelf:
 
     def remove_now(self, torn: Torn) -> None:
         """As :meth:`remove`, at the start, when nothing else runs."""
-        self.folder.save(self._without(torn))
-        self._tell(torn)
+        if not self._read_only:
+            self.folder.save(self._without(torn))
+            self._tell(torn)
 
     def sweep(self) -> None:
         """Removes replaced files that nobody here reads and that others have had the time to let go."""

@@ -54,18 +54,21 @@ class Store:
         clock: Clock | None = None,
         sql_limits: SqlLimits | None = None,
         grace: float = _GRACE,
+        read_only: bool = False,
     ) -> None:
         """Opens or makes the folder and tidies it. Raises Conflict when another process writes it,
-        NeedsHuman when it cannot be used."""
+        NeedsHuman when it cannot be used. With ``read_only`` it may be written by another process meanwhile:
+        reads follow what that one has sealed, and what would write raises Conflict."""
         folder = Folder(Path(path))
         self._signals = signals
         self._clock: Clock = clock or SystemClock()
         self._sql_limits = sql_limits or SqlLimits()
         self._sealing, self._merging = anyio.Lock(), anyio.Lock()
         self._threads, self._queries = anyio.CapacityLimiter(4), anyio.CapacityLimiter(2)
-        self._lock = _lock(folder.path)
-        self._shelf = Shelf(folder, self._clock, grace)
-        self._shelf.check()
+        self._lock = None if read_only else _lock(folder.path)
+        self._shelf = Shelf(folder, self._clock, grace, read_only=read_only)
+        if not read_only:
+            self._shelf.check()
         self._newest = self._load_newest()
         self._sealed_newest = self._newest.copy()
         self._frozen: _Frozen | None = None
@@ -73,7 +76,8 @@ class Store:
 
     def close(self) -> None:
         """Lets another process write the folder. What is not sealed is forgotten: the stream has it."""
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
 
     def __enter__(self) -> Self:
         return self
@@ -107,6 +111,7 @@ class Store:
     def append(self, batch: Batch, sequence: int) -> None:
         """Takes a batch of the stream; a sequence at or below the last one taken is ignored. An empty batch
         just notes that the stream has come this far."""
+        self._shelf.must_write()
         if sequence <= self._tail.sequence:
             return
         self._tail.append(batch, sequence)
@@ -122,6 +127,7 @@ class Store:
     async def seal(self) -> int:
         """Writes the live tail as a segment; appends and reads go on meanwhile. Returns the highest stream
         sequence that is now safe on disk. Raises OSError (a full disk): nothing is lost, call it again."""
+        self._shelf.must_write()
         async with self._sealing:
             if self._frozen is None and self._tail.sequence > self.sealed:
                 self._frozen = _Frozen(self._tail, self._newest.copy())
@@ -134,6 +140,7 @@ class Store:
     async def compact(self) -> int:
         """Merges small neighbouring segments until there are none worth it; returns how many files fewer
         there are. Raises OSError."""
+        self._shelf.must_write()
         fewer = 0
         async with self._merging:
             while run := compaction.choose(self.segments, self._clock.now()):
@@ -226,6 +233,7 @@ class Store:
                 await self._shelf.remove(torn)
 
     def _view(self) -> View:
+        self._shelf.look()
         tails: list[Runs] = [self._frozen.runs] if self._frozen else []
         tails.append(self._tail.runs())
         return View(self._shelf.files, [runs for runs in tails if len(runs)], self._sealed_newest)
