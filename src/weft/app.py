@@ -6,19 +6,22 @@ ready, and stop from the top, so that nothing is produced that nobody keeps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import anyio
 import msgspec
+from litestar import Router, get, post
 
 from weft import catalog, connect, console, edge, history, web
-from weft.bus import Bus, NatsBus, NatsServer, Stream, StreamState
+from weft.bus import Address, NatsBus, NatsServer, Stream, StreamState
+from weft.catalog import routes as catalog_routes
+from weft.history import routes as history_routes
 from weft.model import Event, Kind, Signal
 from weft.runtime import Clock, Invalid, Ready, Service, Supervisor, SystemClock, get_logger, plugins
-from weft.runtime.settings import Settings, state_dir
+from weft.runtime.settings import state_dir
 
 __all__ = ["EVENTS", "SAMPLES", "House", "load"]
 
@@ -32,9 +35,9 @@ def load(folder: Path) -> catalog.Plant:
     """The plant of a folder. Raises Invalid, naming the first mistake, when there are any."""
     loaded = catalog.load(folder, handles=catalog.Handles(state_dir(folder)))
     if loaded.plant is None:
-        first = loaded.findings.errors[0]
         raise Invalid(
-            f"{folder} has {len(loaded.findings.errors)} mistake(s), the first: {first}.",
+            f"{folder} describes no plant that can run. {len(loaded.findings)} finding(s), the first: "
+            f"{loaded.findings[0]}",
             remedy="`weft check` names them all.",
         )
     return loaded.plant
@@ -43,33 +46,40 @@ def load(folder: Path) -> catalog.Plant:
 class House:
     """A plant folder brought to life. What pages and routes ask is answered here."""
 
-    def __init__(self, folder: Path, *, clock: Clock | None = None, **overrides: Any) -> None:
+    def __init__(self, folder: Path, *, clock: Clock | None = None, **overrides: dict[str, Any]) -> None:
         self.folder = folder
         self.state = state_dir(folder)
         self.clock: Clock = clock or SystemClock()
         self._plant = load(folder)
-        self.settings = Settings.of(self._plant.settings, **overrides)
+        self.settings = {
+            name: msgspec.structs.replace(table, **overrides.get(name, {}))
+            for name, table in self._plant.settings.items()
+        }
         self._supervisor = Supervisor(self.clock)
         self._lines: dict[str, connect.Line] = {}
         self._applying = anyio.Lock()
         self.access = web.Access(self.state, clock=self.clock)
         self.address = ""
+        self._server = self._make_server()
+        self.bus = NatsBus(self._bus_address, clock=self.clock)
+        self._edge = self._make_edge()
         self.history: history.Store
-        self.bus: Bus
-        self._edge: edge.Edge
-        self._server: NatsServer
 
     async def run(self, ready: Callable[[str], None]) -> None:
         """Runs until cancelled; ``ready`` is told the page's address."""
         async with AsyncExitStack() as stack:
             enter = stack.enter_async_context
-            self._server = NatsServer(self.state / "bus", url=self.settings.bus.url)
-            await enter(self._supervisor.running([("bus", [Service("nats-server", self._server.run)])]))
-            self.bus = await enter(NatsBus.connect(self._server))
+            self.history = await enter(self._open_history())
+            await enter(
+                self._supervisor.running(
+                    [
+                        ("server", [Service("nats-server", self._server.run)]),
+                        ("bus", [Service("bus", self.bus.run)]),
+                    ]
+                )
+            )
             for stream in (SAMPLES, EVENTS):
                 await self.bus.declare(stream)
-            self.history = history.Store(self.state / "history", signals=self._signals)
-            self._edge = self._make_edge()
             await enter(
                 self._supervisor.running(
                     [
@@ -97,30 +107,25 @@ class House:
     async def streams(self) -> Sequence[StreamState]:
         return await self.bus.streams()
 
-    async def apply(self) -> list[str]:
+    async def apply(self, *, dry_run: bool = False) -> list[str]:
         """Brings what runs to what the folder says; returns the changes in words. Raises Invalid, and then
         nothing has changed."""
         async with self._applying:
-            plant = load(self.folder)
+            plant = await anyio.to_thread.run_sync(load, self.folder)
             changes = catalog.diff(self._plant, plant)
-            lines = list(changes.lines())
-            if not lines:
-                return []
-            self._plant = plant
-            self._edge.apply(self._signals())
-            await self._change_lines(changes)
-            now = self.clock.now()
-            data = {"changes": lines[:100], "count": len(lines)}
-            self._edge.tell(
-                Event(kind=Kind.PLANT_APPLIED, source=plant.name, time=now, recorded=now, data=data)
-            )
-            log.info("plant applied", changes=len(lines))
-            return lines
+            if changes and not dry_run:
+                self._plant = plant
+                self._edge.apply(self._signals())
+                await self._change_lines(changes)
+                self._tell_applied(changes)
+            return list(changes.lines())
 
     # --- services -----------------------------------------------------------------------------------------------
 
     async def _keep(self, ready: Ready) -> None:
-        await history.run(self.bus, self.history, ready, settings=self.settings.history, tell=self._edge.tell)
+        await history.run(
+            self.bus, self.history, ready, settings=self.settings["history"], tell=self._edge.tell
+        )
 
     async def _serve(self, ready: Ready) -> None:
         def at(address: str) -> None:
@@ -129,7 +134,7 @@ class House:
             ready()
 
         try:
-            settings = self.settings.web
+            settings = self.settings["web"]
             await web.serve(self._web(), host=settings.host, port=settings.port, ready=at)
         finally:
             self.access.stopped()
@@ -152,8 +157,28 @@ class House:
         # Samples of a connection that has just been removed, and Weft's own, belong to the site.
         return (found.home if found else "") or next(iter(list(self._plant.assets)[1:]), self._plant.name)
 
+    def _make_server(self) -> NatsServer:
+        settings = self.settings["bus"]
+        folder = Path(settings.store) if settings.store else self.state / "bus"
+        return NatsServer(folder, url=settings.url)
+
+    def _bus_address(self) -> Address:
+        address = self._server.address
+        credentials = self.settings["bus"].credentials
+        return msgspec.structs.replace(address, credentials=credentials) if credentials else address
+
+    @asynccontextmanager
+    async def _open_history(self) -> AsyncIterator[history.Store]:
+        folder = self.settings["history"].folder
+        path = Path(folder) if folder else self.state / "history"
+        store = history.Store(path, signals=self._signals, clock=self.clock)
+        try:
+            yield store
+        finally:
+            store.close()
+
     def _make_edge(self) -> edge.Edge:
-        settings = self.settings.edge
+        settings = self.settings["edge"]
         made = edge.Edge(
             self.bus,
             clock=self.clock,
@@ -193,30 +218,37 @@ class House:
         floor = self._supervisor.floors["lines"]
         for name in (*changes.connections_removed, *changes.connections_changed):
             await floor.remove(f"line {name}")
-            self._lines.pop(name, None)
+            del self._lines[name]
         for name in (*changes.connections_added, *changes.connections_changed):
             floor.add(self._line(name))
         for name in changes.points_changed:
             self._lines[name].update(self._points(name))
 
+    def _tell_applied(self, changes: catalog.Changes) -> None:
+        now = self.clock.now()
+        data = {"changes": list(changes.lines())}
+        self._edge.tell(
+            Event(kind=Kind.PLANT_APPLIED, source=self._plant.name, time=now, recorded=now, data=data)
+        )
+        log.info("plant applied", changes=len(data["changes"]))
+
     def _web(self) -> Any:
         routers = [
-            catalog.router(self.plant),
-            history.router(self.history, self.plant),
+            catalog_routes.router(self.plant),
+            history_routes.router(self.history, self.plant),
             console.router(self),
             _router(self),
         ]
-        return web.create(routers, access=self.access)
+        return web.create(routers, access=self.access, page=console.page())
 
 
-def _router(house: House) -> Any:
+def _router(house: House) -> Router:
     """What only the whole house can answer."""
-    from litestar import Router, get, post
 
     @post("/apply", status_code=200)
-    async def apply() -> dict[str, list[str]]:
-        """Bring the plant to what its folder says."""
-        return {"changes": await house.apply()}
+    async def apply(dry_run: bool = False) -> dict[str, list[str]]:
+        """Bring the plant to what its folder says; with ``dry_run`` only say what differs."""
+        return {"changes": await house.apply(dry_run=dry_run)}
 
     @get("/status")
     async def status() -> dict[str, Any]:

@@ -57,7 +57,7 @@ def _level() -> str:
 @click.option("--port", default=8080, show_default=True, help="Of the page; the next free one if taken.")
 @click.option("--for", "seconds", type=float, help="Stop after so many seconds.")
 @click.option("--no-browser", is_flag=True, help="Only print the link.")
-@click.option("--verify", is_flag=True, help="At the end compare every true value with history.")
+@click.option("--verify", "check", is_flag=True, help="At the end compare every true value with history.")
 def demo(**options: Any) -> None:
     """Run the model factory with Weft on it.
 

@@ -27,7 +27,10 @@ def tail(pattern: str, *, seconds: float | None, plant: Path, as_json: bool) -> 
     wanted = _signals(load(plant), pattern)
 
     async def follow() -> None:
-        async with NatsBus.connect(NatsServer(state / "bus")) as bus, bus.subscribe("uns.v1.>") as values:
+        async with (
+            NatsBus.connect(NatsServer(state / "bus").address) as bus,
+            bus.subscribe("uns.v1.>") as values,
+        ):
             while True:
                 for message in await values.next(100):
                     if isinstance(message.body, Batch):

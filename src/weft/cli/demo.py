@@ -16,12 +16,13 @@ from weft.app import House
 from weft.cli.output import FOUND
 from weft.cli.up import greet, running, until_signal
 from weft.cli.verify import Verdict, verify
+from weft.connect import LineState
 from weft.runtime import configure_log
 
 __all__ = ["run"]
 
 SECOND: Final = 1_000_000_000
-FASTEST_FOR_PEOPLE: Final = 1.0
+CONNECT: Final = 20.0
 
 
 def run(
@@ -32,12 +33,12 @@ def run(
     port: int,
     seconds: float | None,
     no_browser: bool,
-    verify: bool,
+    check: bool,
     level: str,
 ) -> None:
     configure_log(level=level)
     place = (folder or Path("demo-plant")).resolve()
-    verdict = anyio.run(_demo, place, speed, seed, port, seconds, not no_browser, verify)
+    verdict = anyio.run(_demo, place, speed, seed, port, seconds, not no_browser, check)
     if verdict is not None:
         click.echo(verdict.text())
         if not verdict.ok:
@@ -48,16 +49,32 @@ async def _demo(
     place: Path, speed: float, seed: int, port: int, seconds: float | None, browser: bool, check: bool
 ) -> Verdict | None:
     truth = place / "truth" if check else None
-    # Faster than real time the factory lives in the past, so that its last moment is about now.
-    start = time.time_ns() - int((seconds or 0) * max(speed - FASTEST_FOR_PEOPLE, 0) * SECOND)
-    pace = "read" if check else "time"
-    async with demo.Field(seed=seed, speed=speed, start=start, truth=truth, pace=pace) as field:
-        demo.plant.write(place, field.ports)
+    # Faster than real time the factory begins in the past, so that its last moment is about now.
+    start = time.time_ns() - int((seconds or 0) * max(speed - 1.0, 0.0) * SECOND)
+    field = demo.Field(
+        place / "field",
+        seed=seed,
+        speed=speed,
+        start=None if speed == 1.0 else start,
+        until=seconds * speed if seconds else None,
+        truth=truth,
+        pace="read" if check else "time",
+        hold=True,
+    )
+    async with field:
+        demo.write(place, field.ports)
         async with running(House(place, web={"port": port})) as house:
             greet(house)
+            await _until_connected(house)
+            field.release()
             if browser:
                 await anyio.to_thread.run_sync(webbrowser.open, house.access.new_link())
             await until_signal(seconds)
-            if truth is None:
-                return None
-            return await verify(house, field, truth)
+            return await verify(house, truth) if truth else None
+
+
+async def _until_connected(house: House) -> None:
+    """Nothing true happens before somebody is there to see it."""
+    with anyio.move_on_after(CONNECT):
+        while any(line.state is not LineState.UP for line in house.lines()):
+            await anyio.sleep(0.05)

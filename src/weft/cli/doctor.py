@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import anyio
 import click
 import msgspec
 
 from weft import catalog
-from weft.bus import NatsServer
+from weft.bus import binary
 from weft.cli.output import FOUND, document
 from weft.cli.remote import call
 from weft.runtime import NotFound, WeftError
@@ -53,8 +54,8 @@ def _python(_plant: Path) -> Iterator[Finding]:
 
 
 def _folder(plant: Path) -> Iterator[Finding]:
-    loaded = catalog.check(plant)
-    errors = len(list(loaded.findings))
+    loaded = catalog.load(plant)
+    errors = len(loaded.findings)
     if loaded.plant is None:
         yield Finding(False, f"{plant.resolve()}: {errors} finding(s)", "`weft check` names them.")
         return
@@ -80,11 +81,12 @@ def _state(plant: Path) -> Iterator[Finding]:
 
 def _bus(_plant: Path) -> Iterator[Finding]:
     try:
-        binary = NatsServer.binary()
+        path = anyio.run(binary.find)
+        number = ".".join(map(str, anyio.run(binary.version, path)))
     except WeftError as error:
         yield Finding(False, error.message, error.remedy)
     else:
-        yield Finding(True, f"nats-server {binary.version} ({binary.origin})")
+        yield Finding(True, f"nats-server {number} ({path})")
 
 
 def _loopback(_plant: Path) -> Iterator[Finding]:

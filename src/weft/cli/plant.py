@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from weft import catalog
+from weft.catalog import skeleton
 from weft.cli.output import FOUND, document
 from weft.cli.remote import call
 from weft.runtime.settings import state_dir
@@ -17,13 +18,13 @@ __all__ = ["apply", "check", "init"]
 
 
 def init(folder: Path) -> None:
-    catalog.skeleton.write(folder)
+    skeleton.write(folder)
     click.echo(f"A plant is described in {folder}. Next: cd {folder} && weft check && weft up")
 
 
 def check(plant: Path, as_json: bool) -> None:
-    loaded = catalog.check(plant)
-    findings = list(loaded.findings)
+    loaded = catalog.load(plant)
+    findings = loaded.findings
     if as_json:
         document({"ok": loaded.plant is not None, "findings": msgspec.to_builtins(findings)})
     else:
@@ -44,7 +45,7 @@ def check(plant: Path, as_json: bool) -> None:
 
 def apply(plant: Path, as_json: bool, dry_run: bool) -> None:
     """Refuses a folder with mistakes before it asks the running instance."""
-    loaded = catalog.check(plant)
+    loaded = catalog.load(plant)
     if loaded.plant is None:
         check(plant, as_json)
     state = state_dir(plant)

@@ -22,10 +22,10 @@ __all__ = ["greet", "link", "running", "until_signal", "up"]
 def up(plant: Path, *, host: str | None, port: int | None, level: str) -> None:
     configure_log(level=level)
     wanted = {"host": host, "port": port}
-    web = {key: value for key, value in wanted.items() if value is not None}
+    web: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
 
     async def main() -> None:
-        house = House(plant, **({"web": web} if web else {}))
+        house = House(plant, web=web)
         async with running(house):
             greet(house)
             await until_signal()
