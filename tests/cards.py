@@ -3,7 +3,8 @@
 A test says what it shows with ``@pytest.mark.card("modbus", "reconnect")``. A run with ``--write-cards`` writes
 ``src/weft/connect/<connector>/quality.toml``: a rule is passed when all of its tests of that run passed, and is
 struck out when one failed. Rules that do not apply to a protocol stand in the card by hand, as ``exempt`` with a
-reason, and stay; a rule whose tests did not run, or were skipped, keeps what it had.
+reason, and stay; a rule whose tests did not run, or were skipped, keeps what it had. The page
+``docs/reference/connectors.md`` is written from all cards.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ RULES = {
     "outside_peer": "Tested against software of others",
     "browse": "Lists what the other side offers",
 }
-CONNECTORS = pathlib.Path(__file__).parents[1] / "src" / "weft" / "connect"
+ROOT = pathlib.Path(__file__).parents[1]
+CONNECTORS = ROOT / "src" / "weft" / "connect"
+REFERENCE_PAGE = ROOT / "docs" / "reference" / "connectors.md"
 
 Card = dict[str, dict[str, Any]]
 
@@ -57,6 +60,40 @@ def card_text(connector: str, card: Card) -> str:
     return "\n".join(lines) + "\n"
 
 
+def folders() -> list[str]:
+    """The connectors of this repository: folders with code."""
+    return sorted(path.parent.name for path in CONNECTORS.glob("*/__init__.py"))
+
+
+def reference_text() -> str:
+    """The page that compares the connectors, from their cards."""
+    names = folders()
+    cards = {name: read_card(CONNECTORS / name / "quality.toml") for name in names}
+    heads = [f"[{name}](../../src/weft/connect/{name}/README.md)" for name in names]
+    lines = [
+        "# Connectors",
+        "",
+        "What each connector has shown by test, from the quality cards in their folders. Written by",
+        "`pytest --write-cards`; change the tests, not this page. How to add one:",
+        "[write a connector](../how-to/write-a-connector.md).",
+        "",
+        f"| rule | {' | '.join(heads)} |",
+        f"|---|{'---|' * len(names)}",
+    ]
+    reasons: list[str] = []
+    for rule, meaning in RULES.items():
+        cells = []
+        for name in names:
+            entry = cards[name].get(rule, {"status": "not shown"})
+            cells.append({"passed": "yes", "exempt": "does not apply"}.get(entry["status"], "not shown"))
+            if entry["status"] == "exempt":
+                reasons.append(f"- {name}, {rule}: {entry['reason']}")
+        lines.append(f"| `{rule}`: {meaning[0].lower()}{meaning[1:]} | {' | '.join(cells)} |")
+    if reasons:
+        lines += ["", "## What does not apply, and why", "", *reasons]
+    return "\n".join(lines) + "\n"
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-cards", action="store_true", help="write the connectors' quality cards")
 
@@ -72,10 +109,13 @@ class CardWriter:
 
     def __init__(self) -> None:
         self._rules: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        self._files: set[str] = set()
         self._outcomes: dict[str, set[str]] = defaultdict(set)
 
+    @pytest.hookimpl(tryfirst=True)  # before -k and -m leave some out
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
+            self._files.add(file_of(item.nodeid))
             for mark in item.iter_markers("card"):
                 connector, rule = mark.args
                 if rule not in RULES:
@@ -95,6 +135,7 @@ class CardWriter:
                     found[connector][rule].append(test)
         for connector, rules in found.items():
             self._write(connector, rules)
+        REFERENCE_PAGE.write_text(reference_text(), encoding="utf-8")
 
     def _write(self, connector: str, rules: dict[str, list[str]]) -> None:
         path = CONNECTORS / connector / "quality.toml"
@@ -102,10 +143,21 @@ class CardWriter:
         for rule, tests in rules.items():
             outcomes = {outcome for test in tests for outcome in self._outcomes[test]}
             if outcomes == {"passed"}:
-                card[rule] = {"status": "passed", "tests": tests}
+                kept = [
+                    test for test in card.get(rule, {}).get("tests", []) if self._still(test, connector, rule)
+                ]
+                card[rule] = {"status": "passed", "tests": {*tests, *kept}}
             elif "failed" in outcomes:
                 card.pop(rule, None)
         path.write_text(card_text(connector, card), encoding="utf-8")
+
+    def _still(self, test: str, connector: str, rule: str) -> bool:
+        """Whether a test that the card names is there as far as this run has seen."""
+        return file_of(test) not in self._files or (connector, rule) in self._rules.get(test, ())
+
+
+def file_of(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
 
 
 def plain(nodeid: str) -> str:
