@@ -11,8 +11,8 @@ from weft.connect.api import Found
 from weft.connect.opcua.guard import FAULTS
 from weft.connect.opcua.session import Session
 from weft.connect.opcua.stack import NodeId, ua
-from weft.connect.opcua.units import unit_of
 from weft.model import ARRAY, ValueType, quality
+from weft.model.units import from_unit_id
 from weft.runtime import get_logger
 
 __all__ = ["browse"]
@@ -143,7 +143,7 @@ async def _describe(session: Session, places: Sequence[_Place], units: dict[Node
     wanted += [(units[node], ids.Value) for node in with_unit]
     values = await _read(session, wanted)
     unit = {
-        node: unit_of(value) for node, (_, _, value) in zip(with_unit, values[3 * len(places) :], strict=True)
+        node: _unit(value) for node, (_, _, value) in zip(with_unit, values[3 * len(places) :], strict=True)
     }
     return [
         _found(place, values[3 * i], values[3 * i + 1][2], values[3 * i + 2][2], unit.get(place.node, ""))
@@ -163,6 +163,16 @@ def _found(place: _Place, value: tuple[int, int, Any], data_type: Any, descripti
         status=status,
         folder=place.folder,
     )
+
+
+def _unit(information: Any) -> str:
+    """Of EUInformation (OPC 10000-8, 5.6.3): the UCUM code of its number, else its display name."""
+    body = information.get("body") if isinstance(information, dict) else None
+    if not isinstance(body, dict):
+        return ""
+    name = body.get("DisplayName")
+    text = (name.get("text") or "") if isinstance(name, dict) else ""
+    return from_unit_id(body.get("UnitId") or 0) or text
 
 
 def _type(kind: int, data_type: Any) -> ValueType | None:

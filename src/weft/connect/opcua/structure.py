@@ -51,6 +51,8 @@ def plain(value: Any) -> Any:
         return {"locale": value.Locale, "text": value.Text}
     if isinstance(value, ua.StatusCode):
         return value.value
+    if isinstance(value, ua.XmlElement):
+        return value.Value
     if isinstance(value, ua.Variant):
         return {"type": type_name(value.VariantType.value), "value": plain(value.Value)}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
