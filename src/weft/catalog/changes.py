@@ -4,7 +4,7 @@ other points, and what is no more than a better description."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
@@ -13,84 +13,79 @@ from weft.catalog.redact import HIDDEN, redacted
 from weft.model import Signal
 from weft.model.values import type_name
 
-__all__ = ["Changes", "Names", "diff"]
+__all__ = ["Changes", "diff"]
 
-T = TypeVar("T")
-
+HEADER: Final = ("name", "timezone", "description")
 LONGEST: Final = 12  # lines per kind before the rest is only counted
 
 
-class Names(msgspec.Struct, frozen=True):
-    """What is new, gone or different; each sorted as the plants order it."""
-
-    added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.changed)
-
-
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
-    """``connections.changed`` must reconnect; ``points`` are connections of which only the signals to read
-    changed; ``described`` those that need nothing. A signal in ``points`` alone is in ``signals`` too.
-    ``settings`` names tables, and ``header`` fields of the plant; ``lines`` are for people."""
+    """Names of what differs, in the plants' order. ``connections_changed`` must reconnect; ``points_changed``
+    are connections of which only the signals to read differ; ``connections_described`` need nothing.
+    ``settings`` names tables, ``header`` fields of the plant. :meth:`lines` are for people."""
 
-    connections: Names = Names()
-    points: tuple[str, ...] = ()
-    described: tuple[str, ...] = ()
-    signals: Names = Names()
-    assets: Names = Names()
-    types: Names = Names()
+    connections_added: tuple[str, ...] = ()
+    connections_removed: tuple[str, ...] = ()
+    connections_changed: tuple[str, ...] = ()
+    points_changed: tuple[str, ...] = ()
+    connections_described: tuple[str, ...] = ()
+    signals_added: tuple[str, ...] = ()
+    signals_removed: tuple[str, ...] = ()
+    signals_changed: tuple[str, ...] = ()
+    assets_added: tuple[str, ...] = ()
+    assets_removed: tuple[str, ...] = ()
+    assets_changed: tuple[str, ...] = ()
+    types_added: tuple[str, ...] = ()
+    types_removed: tuple[str, ...] = ()
+    types_changed: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     header: tuple[str, ...] = ()
-    lines: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(
-            self.connections
-            or self.points
-            or self.described
-            or self.signals
-            or self.assets
-            or self.types
-            or self.settings
-            or self.header
-        )
+        return any(getattr(self, field) for field in self.__struct_fields__)
+
+    def lines(self) -> tuple[str, ...]:
+        """One line per difference, long lists cut with their count; secrets are not shown."""
+        return self.told
 
 
 def diff(old: Plant, new: Plant) -> Changes:
-    """What differs in ``new``. A signal with the same handle and another path is removed and added."""
+    """What differs in ``new``. A signal that kept its handle under another path is removed and added."""
     lines = _names(old.connections, new.connections)
-    config = tuple(
-        name for name in lines.changed if _reconnects(old.connections[name], new.connections[name])
+    reconnecting = tuple(
+        name for name in lines["changed"] if _reconnects(old.connections[name], new.connections[name])
     )
     before, after = _points(old), _points(new)
-    kept = [name for name in new.connections if name in old.connections and name not in config]
+    kept = [name for name in new.connections if name in old.connections and name not in reconnecting]
     points = tuple(name for name in kept if before.get(name) != after.get(name))
     changes = Changes(
-        connections=Names(lines.added, lines.removed, config),
-        points=points,
-        described=tuple(name for name in lines.changed if name not in config and name not in points),
-        signals=_names(old.signals, new.signals),
-        assets=_names(old.assets, new.assets),
-        types=_names(old.types, new.types),
-        settings=_differing(old.settings, new.settings),
-        header=tuple(
-            field
-            for field in ("name", "timezone", "description")
-            if getattr(old, field) != getattr(new, field)
+        connections_added=lines["added"],
+        connections_removed=lines["removed"],
+        connections_changed=reconnecting,
+        points_changed=points,
+        connections_described=tuple(
+            name for name in lines["changed"] if name not in reconnecting and name not in points
         ),
+        **_of("signals", old.signals, new.signals),
+        **_of("assets", old.assets, new.assets),
+        **_of("types", old.types, new.types),
+        settings=_differing(old.settings, new.settings),
+        header=tuple(field for field in HEADER if getattr(old, field) != getattr(new, field)),
     )
-    return msgspec.structs.replace(changes, lines=tuple(_lines(old, new, changes)))
+    return msgspec.structs.replace(changes, told=tuple(_lines(old, new, changes)))
 
 
-def _names(old: Mapping[str, T], new: Mapping[str, T]) -> Names:
-    return Names(
-        tuple(name for name in new if name not in old),
-        tuple(name for name in old if name not in new),
-        tuple(name for name in new if name in old and old[name] != new[name]),
-    )
+def _names(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {
+        "added": tuple(name for name in new if name not in old),
+        "removed": tuple(name for name in old if name not in new),
+        "changed": tuple(name for name in new if name in old and old[name] != new[name]),
+    }
+
+
+def _of(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {f"{kind}_{how}": names for how, names in _names(old, new).items()}
 
 
 def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
@@ -117,19 +112,16 @@ def _lines(old: Plant, new: Plant, changes: Changes) -> Iterator[str]:
     for table in changes.settings:
         yield f"~ [{table}] {_fields(old.settings.get(table), new.settings.get(table))} (from the next start)"
     yield from _of_connections(old, new, changes)
-    for kind, names in (("type", changes.types), ("asset", changes.assets)):
-        before: Mapping[str, Any] = old.types if kind == "type" else old.assets
-        after: Mapping[str, Any] = new.types if kind == "type" else new.assets
-        yield from _kind(kind, names, before, after)
-    yield from _kind("signal", changes.signals, old.signals, new.signals)
+    for kind in ("type", "asset", "signal"):
+        yield from _kind(kind, changes, getattr(old, f"{kind}s"), getattr(new, f"{kind}s"))
 
 
 def _of_connections(old: Plant, new: Plant, changes: Changes) -> Iterator[str]:
-    for name in changes.connections.added:
+    for name in changes.connections_added:
         yield f"+ connection {name} ({new.connections[name].protocol}, {_count(new, name)})"
-    for name in changes.connections.removed:
+    for name in changes.connections_removed:
         yield f"- connection {name} ({old.connections[name].protocol}, {_count(old, name)})"
-    for name in changes.connections.changed:
+    for name in changes.connections_changed:
         a, b = old.connections[name], new.connections[name]
         what = (
             f"protocol: {a.protocol} → {b.protocol}"
@@ -137,9 +129,9 @@ def _of_connections(old: Plant, new: Plant, changes: Changes) -> Iterator[str]:
             else _fields(a.config, b.config)
         )
         yield f"~ connection {name} reconnects: {what}"
-    for name in changes.points:
+    for name in changes.points_changed:
         yield f"~ connection {name} goes on, reading other points ({_count(old, name)} → {_count(new, name)})"
-    for name in changes.described:
+    for name in changes.connections_described:
         yield f"~ connection {name} {_fields(old.connections[name], new.connections[name])}"
 
 
@@ -148,13 +140,12 @@ def _count(plant: Plant, connection: str) -> str:
     return "1 signal" if number == 1 else f"{number:,} signals"
 
 
-def _kind(kind: str, names: Names, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    told = [f"+ {kind} {name}" for name in names.added]
-    yield from _cut(told, f"+ {{}} more {kind}s")
-    yield from _cut([f"- {kind} {name}" for name in names.removed], f"- {{}} more {kind}s")
-    yield from _cut(
-        [f"~ {kind} {name} {_fields(old[name], new[name])}" for name in names.changed], f"~ {{}} more {kind}s"
-    )
+def _kind(kind: str, changes: Changes, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    added, removed, changed = (getattr(changes, f"{kind}s_{how}") for how in ("added", "removed", "changed"))
+    yield from _cut([f"+ {kind} {name}" for name in added], f"+ {{}} more {kind}s")
+    yield from _cut([f"- {kind} {name}" for name in removed], f"- {{}} more {kind}s")
+    told = [f"~ {kind} {name} {_fields(old[name], new[name])}" for name in changed]
+    yield from _cut(told, f"~ {{}} more {kind}s")
 
 
 def _cut(lines: list[str], rest: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from weft.catalog.findings import Findings, nearest
+from weft.catalog.findings import Report, nearest
 from weft.catalog.folder import Document, Folder, bad_name
 from weft.catalog.forms import ConnectionForm
 from weft.catalog.shape import convert
@@ -53,7 +53,7 @@ def read_connections(folder: Folder) -> Lines:
     return lines
 
 
-def _read(document: Document, findings: Findings) -> Line | None:
+def _read(document: Document, findings: Report) -> Line | None:
     if reason := bad_name(document.stem):
         findings.error((document.file, 0), f"The connection's name {document.stem!r} {reason}.")
     tables = {key: value for key, value in document.data.items() if isinstance(value, dict)}
@@ -75,7 +75,7 @@ def _read(document: Document, findings: Findings) -> Line | None:
     return Line(document.stem, protocol, config, connector.Address, form or ConnectionForm(), document)
 
 
-def _not_one(document: Document, protocols: list[str], findings: Findings) -> None:
+def _not_one(document: Document, protocols: list[str], findings: Report) -> None:
     installed = ", ".join(plugins.names(GROUP))
     if protocols:
         findings.error(
@@ -91,7 +91,7 @@ def _not_one(document: Document, protocols: list[str], findings: Findings) -> No
         )
 
 
-def _connector(protocol: str, document: Document, findings: Findings) -> Any:
+def _connector(protocol: str, document: Document, findings: Report) -> Any:
     try:
         connector = plugins.load(GROUP, protocol)
     except NotFound:

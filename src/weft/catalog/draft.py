@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from weft.catalog.folder import Place
-from weft.catalog.forms import SignalForm
+from weft.catalog.forms import LIMITS, SignalForm
 from weft.catalog.hierarchy import Described
 from weft.model import Limits
 
-__all__ = ["LIMITS", "Draft", "Layer"]
-
-LIMITS: Final = ("minimum", "low", "high", "maximum")
+__all__ = ["Draft", "Layer"]
 
 
 class Layer(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-__all__ = ["Finding", "Findings", "Severity", "nearest"]
+__all__ = ["Finding", "Findings", "Report", "Severity", "nearest"]
 
 
 class Severity(StrEnum):
@@ -32,7 +32,21 @@ class Finding(msgspec.Struct, frozen=True):
         return f"{place}: {mild}{self.message} {self.remedy}".rstrip()
 
 
-class Findings:
+class Findings(tuple[Finding, ...]):
+    """All of them, by file and line."""
+
+    __slots__ = ()
+
+    @property
+    def errors(self) -> list[Finding]:
+        return [finding for finding in self if finding.severity is Severity.ERROR]
+
+    @property
+    def warnings(self) -> list[Finding]:
+        return [finding for finding in self if finding.severity is Severity.WARNING]
+
+
+class Report:
     """Collects; nothing is raised, so that one mistake hides no other."""
 
     def __init__(self) -> None:
@@ -48,10 +62,10 @@ class Findings:
     def wrong(self) -> bool:
         return any(finding.severity is Severity.ERROR for finding in self._all)
 
-    def ordered(self) -> tuple[Finding, ...]:
+    def ordered(self) -> Findings:
         """By file and line, doubles once: a template's mistake is said once, not for each of its assets."""
         unique = dict.fromkeys(self._all)
-        return tuple(sorted(unique, key=lambda f: (f.file, f.line, f.message, f.remedy)))
+        return Findings(sorted(unique, key=lambda f: (f.file, f.line, f.message, f.remedy)))
 
 
 def nearest(name: str, known: Iterable[str], *, label: str = "Known") -> str:

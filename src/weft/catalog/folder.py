@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from weft.catalog.findings import Findings, nearest
+from weft.catalog.findings import Report, nearest
 from weft.catalog.located import KeyPath, locate
 from weft.catalog.shape import Problem
 
@@ -58,7 +58,7 @@ class Document:
             path = path[:-1]
         return self.file, self._lines.get(path, 1)
 
-    def report(self, findings: Findings, problems: list[Problem], *above: str | int) -> None:
+    def report(self, findings: Report, problems: list[Problem], *above: str | int) -> None:
         for problem in problems:
             findings.error(self.place(*above, *problem.path), problem.message, problem.remedy)
 
@@ -71,7 +71,7 @@ class Folder:
     """One plant's folder. ``broken`` holds the parts (``assets`` …) of which a file could not be read, so
     that what it would have described is not reported as missing too."""
 
-    def __init__(self, root: Path, findings: Findings) -> None:
+    def __init__(self, root: Path, findings: Report) -> None:
         self.root = root
         self.findings = findings
         self.broken: set[str] = set()

@@ -3,13 +3,14 @@ up decides (signal, then type, then asset and its parents, then plant)."""
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from weft.model import Level, Limits
 
 __all__ = [
+    "LIMITS",
     "AssetForm",
     "ConnectionForm",
     "Parameter",
@@ -17,6 +18,8 @@ __all__ = [
     "SignalForm",
     "TypeForm",
 ]
+
+LIMITS: Final = ("minimum", "low", "high", "maximum")  # in the order that must hold
 
 Parameter: TypeAlias = "str | int | float | bool"
 

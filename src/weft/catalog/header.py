@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from weft.catalog.findings import Findings, nearest
+from weft.catalog.findings import Report, nearest
 from weft.catalog.folder import Document, Folder, bad_name
 from weft.catalog.forms import PlantForm
 from weft.catalog.shape import convert
@@ -46,7 +46,7 @@ def read_header(folder: Folder, environ: Mapping[str, str] | None) -> Header | N
     return Header(plant, settings)
 
 
-def _check(plant: PlantForm, document: Document, findings: Findings) -> None:
+def _check(plant: PlantForm, document: Document, findings: Report) -> None:
     for key in ("enterprise", "site"):
         name = getattr(plant, key)
         if reason := bad_name(name):
@@ -76,12 +76,12 @@ def _by_city(name: str, zones: set[str]) -> str:
     return "Names are like 'Europe/Berlin'."
 
 
-def check_retention(days: float | None, place: tuple[str, int], findings: Findings) -> None:
+def check_retention(days: float | None, place: tuple[str, int], findings: Report) -> None:
     if days is not None and not days > 0:  # not a number is wrong too
         findings.error(place, f"'retention' of {days:g} days keeps nothing.", "inf keeps for ever.")
 
 
-def _settings(document: Document, findings: Findings, environ: Mapping[str, str] | None) -> dict[str, Any]:
+def _settings(document: Document, findings: Report, environ: Mapping[str, str] | None) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for name, struct in TABLES.items():
         value, problems = convert(document.data.get(name, {}), struct, f"[{name}]")

@@ -7,10 +7,11 @@ from typing import Final
 
 import msgspec
 
-from weft.catalog.findings import Findings, nearest
+from weft.catalog.findings import Report, nearest
 from weft.catalog.folder import Document, Folder, Place, bad_name
 from weft.catalog.forms import AssetForm, PlantForm, SignalForm, TypeForm
 from weft.catalog.header import check_retention
+from weft.catalog.mistakes import mistakes
 from weft.catalog.shape import Problem, convert
 from weft.model import Asset, AssetType, Level
 
@@ -59,8 +60,17 @@ def read_types(folder: Folder) -> dict[str, Template]:
             folder.findings.error((document.file, 0), f"The type's name {document.stem!r} {reason}.")
         check_retention(form.retention, document.place("retention"), folder.findings)
         _check_names(form.signals, document, ("signals",), folder.findings)
+        _check_signals(form, document, folder.findings)
         types[document.stem] = Template(form, document)
     return types
+
+
+def _check_signals(form: TypeForm, document: Document, findings: Report) -> None:
+    """Also for a type that no asset has yet."""
+    for name, signal in form.signals.items():
+        for mistake in mistakes(signal):
+            report = findings.warn if mistake.mild else findings.error
+            report(document.place("signals", name, mistake.key), mistake.message, mistake.remedy)
 
 
 def _sound(signals: object) -> dict[str, SignalForm]:
@@ -73,7 +83,7 @@ def _sound(signals: object) -> dict[str, SignalForm]:
 
 
 def _check_names(
-    signals: dict[str, SignalForm], document: Document, above: tuple[str, ...], findings: Findings
+    signals: dict[str, SignalForm], document: Document, above: tuple[str, ...], findings: Report
 ) -> None:
     for name in signals:
         if reason := bad_name(name):

@@ -10,7 +10,7 @@ import msgspec
 
 from weft.catalog.api import Connection, Plant
 from weft.catalog.connections import Line, Lines, read_connections
-from weft.catalog.findings import Finding, Findings
+from weft.catalog.findings import Findings, Report
 from weft.catalog.folder import Folder
 from weft.catalog.handles import Handles
 from weft.catalog.header import Header, read_header
@@ -26,19 +26,19 @@ class Loaded(msgspec.Struct, frozen=True):
     """``plant`` is None when any finding is an error. ``findings`` go by file and line."""
 
     plant: Plant | None
-    findings: tuple[Finding, ...]
+    findings: Findings
 
 
-def check(folder: Path, *, environ: Mapping[str, str] | None = None) -> tuple[Finding, ...]:
-    """Every mistake in a plant's folder; writes nothing."""
-    return load(folder, environ=environ).findings
+def check(folder: Path, *, environ: Mapping[str, str] | None = None) -> Loaded:
+    """Like :func:`load`, and writes nothing: handles are good for looking only."""
+    return load(folder, environ=environ)
 
 
 def load(folder: Path, *, handles: Handles | None = None, environ: Mapping[str, str] | None = None) -> Loaded:
     """The plant of a folder, or what is wrong with it. With ``handles`` every signal has its durable number;
     without, numbers count from 1 and are good for looking only. ``environ`` replaces the process's own.
     Raises NeedsHuman when handles cannot be written."""
-    findings = Findings()
+    findings = Report()
     files = Folder(folder, findings)
     header = read_header(files, environ)
     if folder.is_dir():
@@ -113,7 +113,7 @@ def _common(assets: list[str]) -> str:
     return posixpath.commonpath(assets)
 
 
-def _lookalikes(hierarchy: Hierarchy, findings: Findings) -> None:
+def _lookalikes(hierarchy: Hierarchy, findings: Report) -> None:
     """Parents and the assets of lists need no table, so a slip would quietly make a second machine."""
     plain: dict[str, str] = {}
     for path in hierarchy.described:

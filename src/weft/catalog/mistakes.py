@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from weft.catalog.draft import LIMITS
 from weft.catalog.findings import nearest
-from weft.catalog.forms import SignalForm
+from weft.catalog.forms import LIMITS, SignalForm
 from weft.model import Limits, ValueType
 from weft.model.units import BadUnit, doubtful, parse
 from weft.model.values import type_name

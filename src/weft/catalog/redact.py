@@ -34,4 +34,4 @@ def _clean(value: Any) -> Any:
 
 
 def _hidden(value: Any) -> Any:
-    return HIDDEN if value else value  # that none is set is worth knowing, and no secret
+    return HIDDEN if value and not isinstance(value, bool) else value  # whether one is set is no secret

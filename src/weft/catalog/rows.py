@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import csv
 import io
+import tomllib
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import msgspec
 
-from weft.catalog.findings import Findings, nearest
+from weft.catalog.findings import Report, nearest
 from weft.catalog.folder import Place, bad_name
-from weft.catalog.forms import SignalForm
+from weft.catalog.forms import LIMITS, SignalForm
 from weft.model import Limits
 
 __all__ = ["COLUMNS", "CsvRow", "read_rows"]
@@ -86,11 +87,10 @@ COLUMNS: Final[dict[str, Callable[[str], Any]]] = {
     "retention": _number,
     "was": str,
 }
-LIMITS: Final = ("minimum", "low", "high", "maximum")
 ADDRESS: Final = "address."
 
 
-def read_rows(file: str, text: str, findings: Findings) -> Iterator[CsvRow]:
+def read_rows(file: str, text: str, findings: Report) -> Iterator[CsvRow]:
     """The sound rows; every other is a finding."""
     first = text.partition("\n")[0]
     delimiter = max(";\t,", key=first.count) if any(map(first.count, ";\t,")) else ","
@@ -111,7 +111,7 @@ def read_rows(file: str, text: str, findings: Findings) -> Iterator[CsvRow]:
 
 
 class _Table:
-    def __init__(self, file: str, findings: Findings, *, comma: bool) -> None:
+    def __init__(self, file: str, findings: Report, *, comma: bool) -> None:
         self._file = file
         self._findings = findings
         self._comma = comma
@@ -181,7 +181,27 @@ class _Table:
             self._findings.error(place, f"{message}.")
         if wrong:
             return None
-        address = {key.removeprefix(ADDRESS): values.pop(key) for key in [*values] if key.startswith(ADDRESS)}
+        address: dict[str, Any] = {}
+        for column in [column for column in values if column.startswith(ADDRESS)]:
+            _put(address, column.removeprefix(ADDRESS).split("."), _plain(values.pop(column)))
         limits = {key: values.pop(key) for key in LIMITS if key in values}
         form = SignalForm(**values, address=address or None, limits=Limits(**limits) if limits else None)
         return CsvRow(asset, name, form, place)
+
+
+def _put(table: dict[str, Any], keys: list[str], value: Any) -> None:
+    """``address.where.line`` is a key of a table within the address."""
+    for key in keys[:-1]:
+        inner = table.setdefault(key, {})
+        table = inner if isinstance(inner, dict) else {}
+    table[keys[-1]] = value
+
+
+def _plain(cell: str) -> Any:
+    """A list or table in TOML's form; anything else is text until the protocol's Address reads it."""
+    if not cell.startswith(("[", "{")):
+        return cell
+    try:
+        return tomllib.loads(f"cell = {cell}")["cell"]
+    except tomllib.TOMLDecodeError:
+        return cell
