@@ -34,7 +34,7 @@ async def connect(config: Config) -> AsyncIterator[Client]:
             stream = await anyio.connect_tcp(config.host, config.port)
     except TimeoutError:
         raise Retry(f"{peer} did not accept a connection within {config.timeout:g} s.") from None
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter: a name that cannot be one
         raise Retry(
             f"No connection to {peer}: {_reason(error)}.",
             remedy="Is the device on, and is Modbus TCP enabled on it?",

@@ -10,6 +10,7 @@ __all__ = ["Pace"]
 
 HIGH: Final = 0.8
 SLOWEST: Final = 8
+EARLY: Final = 0.001  # event loops may wake a sleeper a tick of their clock too soon
 
 
 class Pace:
@@ -25,8 +26,9 @@ class Pace:
         self._stride = 1
 
     def rest(self, pressure: float) -> float:
-        """Seconds until the next beat."""
-        self._stride = min(self._stride * 2, SLOWEST) if pressure > HIGH else max(self._stride // 2, 1)
+        """Seconds until the next beat; a rest that was cut short goes on to the same beat."""
         passed = self._clock.monotonic() - self._start
-        self._beat = max(self._beat + self._stride, int(passed / self._interval) + 1)
-        return max(self._start + self._beat * self._interval - self._clock.monotonic(), 0.0)
+        if passed > self._beat * self._interval - EARLY:
+            self._stride = min(self._stride * 2, SLOWEST) if pressure > HIGH else max(self._stride // 2, 1)
+            self._beat = max(self._beat + self._stride, int(passed / self._interval) + 1)
+        return max(self._beat * self._interval - passed, 0.0)

@@ -145,14 +145,17 @@ class Poll:
     def _absent(self, unit: int, nap: _Nap, blocks: list[Block], round: Round) -> None:
         """The unit's signals are bad now, and it is asked more and more seldom: each question that nobody
         answers costs the other units a whole time limit."""
-        now = self._link.clock
+        now, registers = self._link.clock, self._reader.registers
         nap.failures += 1
         pause = self._config.interval * 2 ** min(nap.failures - 1, 16) if nap.failures > 1 else 0.0
         nap.until = now.monotonic() + min(pause, LONGEST_NAP)
         self._reader.away.add(unit)
         for block in blocks:
-            rows = self._reader.registers.layout.rows(block)
-            round.missing(rows, quality.BAD_NO_COMMUNICATION, now.now())
+            rows = registers.layout.rows(block)
+            if registers.clock(unit) is None:
+                round.missing(rows, quality.BAD_NO_COMMUNICATION, now.now())
+            else:  # what was read has not got its time yet
+                round.bad(rows, quality.BAD_NO_COMMUNICATION, now.now())
             self._last.pop(block, None)
 
     def _tell_up(self) -> None:

@@ -149,3 +149,5 @@ async def test_where_nothing_listens_the_reason_is_plain(mortal):
     mortal.kill()
     with pytest.raises(Retry, match="No connection to 127.0.0.1:.*refused.*Modbus TCP enabled"):
         await Modbus(mortal.config()).probe()
+    with pytest.raises(Retry, match="No connection to xxx"):
+        await Modbus(mortal.config(host="x" * 70)).probe()

@@ -325,6 +325,18 @@ async def test_a_unit_without_a_clock_keeps_the_receive_time():
     assert bench.link.refused == {}
 
 
+async def test_what_was_read_before_a_unit_fell_silent_is_not_given_a_wrong_time():
+    bench = clocked(*registers(300), *registers(2))
+
+    def fall_silent(start):
+        if start == 300:
+            bench.device.dead = {1}
+
+    bench.device.before = fall_silent
+    await bench.cycles()
+    assert bench.statuses == dict.fromkeys((0, 1), quality.BAD_NO_COMMUNICATION)
+
+
 async def test_after_an_absence_the_same_reading_is_sent_again():
     bench = clocked(*registers(10))
     await bench.cycles()
@@ -362,17 +374,32 @@ async def test_cycles_keep_their_beat_and_make_up_for_nothing():
         group.cancel_scope.cancel()
 
 
+async def test_other_points_between_two_beats_leave_the_beat_as_it_is():
+    bench = Bench(*registers(0))
+    async with anyio.create_task_group() as group:
+        await running(bench, group)
+        await bench.clock.advance(1.6)
+        bench.link.update(points(*registers(1)))
+        await anyio.wait_all_tasks_blocked()
+        assert len(bench.device.asked) == 3
+        await bench.clock.advance(0.39)
+        assert len(bench.device.asked) == 3
+        await bench.clock.advance(0.02)
+        assert len(bench.device.asked) == 4
+        group.cancel_scope.cancel()
+
+
 async def test_pressure_slows_the_cycles_and_its_end_quickens_them():
     bench = Bench(*registers(0))
     async with anyio.create_task_group() as group:
         await running(bench, group)
         bench.link.pressure = 0.9
-        await bench.clock.advance(64)
+        await bench.clock.advance(24)
         slowed = len(bench.device.asked)
-        assert slowed <= 13
+        assert slowed == 6  # at 0, 1, 3, 7, 15, 23 s
         bench.link.pressure = 0.1
-        await bench.clock.advance(64)
-        assert len(bench.device.asked) - slowed >= 50
+        await bench.clock.advance(24)
+        assert len(bench.device.asked) - slowed == 14  # at 31, 35, 37, then every second
         group.cancel_scope.cancel()
 
 
