@@ -1,4 +1,4 @@
-"""Data changes one by one, for messages without a known layout: a precompiled form per (mask, type), and the
+"""Data changes one by one, for short messages and those with picoseconds: a precompiled form per (mask, type), and the
 :class:`~weft.connect.opcua.variant.Reader` for what has no fixed size."""
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ _FORMATS: Final = {
     ValueType.STATUSCODE: "I",
 }
 _TAIL: Final = ((0x02, "I"), (0x04, "q"), (0x10, "H"), (0x08, "q"), (0x20, "H"))  # OPC 10000-6, 5.2.2.17
-_PICOSECONDS: Final = 0x30
 
 
 class _Form:
@@ -139,11 +138,10 @@ class Changes:
         self.put(handle, kind, bits, form, record, bad)
 
 
-def read_changes(reader: Reader, n: int) -> tuple[Columns, list[tuple[int, int, int]] | None]:
-    """The next n data changes, and (mask, type, start) of each when all have a fixed layout."""
+def read_changes(reader: Reader, n: int) -> Columns:
+    """The next n data changes."""
     changes = Changes()
-    layout: list[tuple[int, int, int]] | None = []
-    first, data = reader.pos, reader.data
+    data = reader.data
     for _ in range(n):
         at = reader.pos
         start = reader.skip(6) if reader.end - at >= 6 else reader.skip(5)
@@ -152,7 +150,6 @@ def read_changes(reader: Reader, n: int) -> tuple[Columns, list[tuple[int, int, 
         form = _whole(mask & 0x3F, kind)
         reader.pos = at
         if form is None:
-            layout = None
             changes.variable(reader)
             continue
         record = form.unpack(data, reader.skip(form.size))
@@ -161,9 +158,4 @@ def read_changes(reader: Reader, n: int) -> tuple[Columns, list[tuple[int, int, 
             changes.floats[len(changes.handle)] = value
             value = 0
         changes.put(record[0], kind, value, form, record)
-        if layout is not None:
-            if mask & _PICOSECONDS:
-                layout = None
-            else:
-                layout.append((mask, kind, at - first))
-    return changes.columns(), layout
+    return changes.columns()

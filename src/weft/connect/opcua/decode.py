@@ -1,6 +1,7 @@
 """PublishResponse bytes to a batch (OPC 10000-4, 5.13.5; 10000-6, 5.2).
 
-Known layouts are read as columns (:mod:`layout`), others data change by data change (:mod:`change`). Values
+Known layouts are read as columns (:mod:`layout`), long messages walked through once (:mod:`walk`), short ones
+read data change by data change (:mod:`change`). Values
 keep their type, statuses all 32 bits, and times all that int64 ns can hold.
 """
 
@@ -18,6 +19,7 @@ from weft.connect.opcua.handles import Handles
 from weft.connect.opcua.layout import Columns, Layout
 from weft.connect.opcua.stack import ua
 from weft.connect.opcua.variant import BadEncoding, Reader
+from weft.connect.opcua.walk import walk
 from weft.model import Batch, Flag
 from weft.model.instant import MAX_NS, MIN_NS, to_filetime
 
@@ -32,7 +34,7 @@ _DATA_CHANGE: Final = f"i={_IDS.DataChangeNotification_Encoding_DefaultBinary}"
 _STATUS_CHANGE: Final = f"i={_IDS.StatusChangeNotification_Encoding_DefaultBinary}"
 
 _KEPT_LAYOUTS: Final = 64
-_SMALLEST_LAYOUT: Final = 12  # below that, one by one is as cheap
+_LONG: Final = 150  # below that, one by one is as cheap as arrays
 _SMALLEST_CHANGE: Final = 5
 _FIRST_TICK: Final = to_filetime(MIN_NS) + 1
 _LAST_TICK: Final = to_filetime(MAX_NS)
@@ -85,7 +87,7 @@ class Decoder:
 
     def __init__(self, handles: Handles) -> None:
         self._handles = handles
-        self._layouts: OrderedDict[tuple[int, int], Layout | None] = OrderedDict()
+        self._layouts: OrderedDict[tuple[int, int], Layout] = OrderedDict()
 
     def publish(self, data: bytes, received: int) -> Notification:
         """Raises BadEncoding (or struct.error) when it cannot be read, UaStatusCodeError when it says so."""
@@ -128,17 +130,16 @@ class Decoder:
             if columns is not None:
                 self._layouts.move_to_end(key)
                 return columns
-        columns, found = read_changes(reader, n)
-        if found is not None and n >= _SMALLEST_LAYOUT:
-            self._remember(key, found)
+        found = walk(reader, n) if n >= _LONG else None
+        if found is None:
+            return read_changes(reader, n)
+        columns, layout = found
+        if layout is not None:
+            self._layouts[key] = layout
+            self._layouts.move_to_end(key)
+            if len(self._layouts) > _KEPT_LAYOUTS:
+                self._layouts.popitem(last=False)
         return columns
-
-    def _remember(self, key: tuple[int, int], found: list[tuple[int, int, int]]) -> None:
-        """A layout is built when its size comes for the second time: sparse changes seldom repeat."""
-        self._layouts[key] = Layout(*zip(*found, strict=True)) if key in self._layouts else None
-        self._layouts.move_to_end(key)
-        if len(self._layouts) > _KEPT_LAYOUTS:
-            self._layouts.popitem(last=False)
 
     def _batch(self, columns: Columns, received: int) -> Batch:
         time, flags = _stamp(columns, received)

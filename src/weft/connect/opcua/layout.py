@@ -7,7 +7,6 @@ item: two comparisons replace the walk, and each field of all items is one strid
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -53,36 +52,37 @@ class Columns(NamedTuple):
 
 
 class Layout:
-    """For n items whose masks, types (0 without value) and starts, in bytes from the first item, are given.
-    Only for masks without picoseconds and types in FIXED."""
+    """Where everything is, in bytes from the first item: the starts of n items, their masks and types (0
+    without value), and the tails, where status and times follow the value. Not for masks with picoseconds.
+    Values whose type is not in FIXED are left 0."""
 
-    def __init__(self, masks: Sequence[int], types: Sequence[int], starts: Sequence[int]) -> None:
+    def __init__(
+        self,
+        masks: npt.NDArray[np.uint8],
+        types: npt.NDArray[np.uint8],
+        starts: npt.NDArray[np.intp],
+        tails: npt.NDArray[np.intp],
+    ) -> None:
         self._n = len(masks)
-        self._masks = np.array(masks, dtype=np.uint8)
-        self._type = np.array(types, dtype=np.uint8)
-        start = np.array(starts, dtype=np.intp)
-        valued = (self._masks & 1) != 0
-        width = np.array(
-            [np.dtype(FIXED[kind]).itemsize if kind else 0 for kind in range(32) if kind in FIXED]
-        )
-        widths = np.zeros(32, dtype=np.intp)
-        widths[list(FIXED)] = width
-        tail = start + 5 + valued + widths[self._type]
-        self._mask_at = _places(start + 4)
-        self._handle_at = _places(start)
-        self._types = self._type[valued]
-        self._type_at = _places(start[valued] + 5)
+        self._masks = masks
+        self._type = types
+        valued = (masks & 1) != 0
+        self._mask_at = _places(starts + 4)
+        self._handle_at = _places(starts)
+        self._types = types[valued]
+        self._type_at = _places(starts[valued] + 5)
         self._values = [
-            (int(kind), _rows(self._type == kind), _places(start[self._type == kind] + 6))
-            for kind in np.unique(self._type[self._type != 0])
+            (int(kind), _rows(types == kind), _places(starts[types == kind] + 6))
+            for kind in np.flatnonzero(np.bincount(types))
+            if kind and kind in FIXED
         ]
         self._fields: list[tuple[int, Places, Places]] = []
         for bit, size in ((0x02, 4), (0x04, 8), (0x08, 8)):
-            there = (self._masks & bit) != 0
+            there = (masks & bit) != 0
             if there.any():
-                self._fields.append((bit, _rows(there), _places(tail[there])))
-            tail = tail + np.where(there, size, 0)
-        self.size = int(tail[-1]) if self._n else 0
+                self._fields.append((bit, _rows(there), _places(tails[there])))
+                tails = tails + np.where(there, size, 0)
+        self.size = int(tails[-1]) if self._n else 0
 
     def read(self, data: bytes, start: int, size: int) -> Columns | None:
         """Columns of the items that begin at ``start``; None when the message is laid out differently.
@@ -90,30 +90,27 @@ class Layout:
         if size < self.size:
             return None
         octets = np.frombuffer(data, np.uint8, size, start)
-        if not (
-            np.array_equal(octets[self._mask_at], self._masks)
-            and np.array_equal(octets[self._type_at], self._types)
+        if np.array_equal(octets[self._mask_at], self._masks) and np.array_equal(
+            octets[self._type_at], self._types
         ):
-            return None
-        views: dict[str, npt.NDArray[Any]] = {}
+            return self.columns(data, start, size)
+        return None
 
-        def view(dtype: str) -> npt.NDArray[Any]:
-            # All places of the message as this type: overlapping, unaligned, not copied.
-            if dtype not in views:
-                room = size - np.dtype(dtype).itemsize + 1
-                views[dtype] = np.ndarray((room,), dtype, data, start, (1,))
-            return views[dtype]
-
-        handle = np.ascontiguousarray(view("<u4")[self._handle_at])
-        found = {bit: view("<u4" if bit == 2 else "<i8") for bit, _, _ in self._fields}
-        status, source, server = (self._field(bit, found.get(bit)) for bit in (0x02, 0x04, 0x08))
+    def columns(self, data: bytes, start: int, size: int) -> Columns:
+        """As :meth:`read`, of a message that is known to be laid out so."""
+        view = _Views(data, start, size)
+        handle = np.ascontiguousarray(view["<u4"][self._handle_at])
+        fields = [
+            self._field(view, bit, dtype) for bit, dtype in ((0x02, "<u4"), (0x04, "<i8"), (0x08, "<i8"))
+        ]
+        status, source, server = fields
         bits = self._bits(view)
         return Columns(handle, self._type, bits, status.astype(np.uint32), source, server, None, ())
 
-    def _bits(self, view: Any) -> npt.NDArray[np.int64]:
+    def _bits(self, view: _Views) -> npt.NDArray[np.int64]:
         bits = np.zeros(self._n, dtype=np.int64)
         for kind, rows, places in self._values:
-            raw = view(FIXED[kind])[places]
+            raw = view[FIXED[kind]][places]
             if kind == ValueType.BOOLEAN:
                 raw = raw != 0
             elif kind == ValueType.FLOAT:
@@ -121,13 +118,25 @@ class Layout:
             bits[rows] = raw
         return bits
 
-    def _field(self, bit: int, view: npt.NDArray[Any] | None) -> npt.NDArray[Any]:
+    def _field(self, view: _Views, bit: int, dtype: str) -> npt.NDArray[Any]:
         column = np.zeros(self._n, dtype=np.int64)
-        if view is not None:
-            for own, rows, places in self._fields:
-                if own == bit:
-                    column[rows] = view[places]
+        for own, rows, places in self._fields:
+            if own == bit:
+                column[rows] = view[dtype][places]
         return column
+
+
+class _Views(dict[str, npt.NDArray[Any]]):
+    """All places of a message as one type: overlapping, unaligned, not copied."""
+
+    def __init__(self, data: bytes, start: int, size: int) -> None:
+        super().__init__()
+        self._data, self._start, self._size = data, start, size
+
+    def __missing__(self, dtype: str) -> npt.NDArray[Any]:
+        room = self._size - np.dtype(dtype).itemsize + 1
+        self[dtype] = np.ndarray((room,), dtype, self._data, self._start, (1,))
+        return self[dtype]
 
 
 def _rows(mask: npt.NDArray[np.bool_]) -> Places:

@@ -168,6 +168,13 @@ def test_random_messages_of_all_types(wire, first, second):
         assert decode(encode(batch)) == batch  # what is on the heap travels
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.lists(data_values(variants() | nested), min_size=1, max_size=6))
+def test_long_messages_with_values_of_any_size(wire, values):
+    data = wire.publish_response(wire.data_change(enumerate(values * (200 // len(values)))))
+    agree(wire, data, wire.decoder().publish(data, wire.RECEIVED).batches)
+
+
 FIXED = tuple(kind for kind in scalars if kind in RANGES or kind in (ValueType.FLOAT, ValueType.DOUBLE))
 
 
@@ -175,7 +182,7 @@ FIXED = tuple(kind for kind in scalars if kind in RANGES or kind in (ValueType.F
 @given(st.data())
 def test_known_layouts(wire, data):
     """The same masks and types three times with other values: the last message is read as columns."""
-    n = data.draw(st.integers(12, 40))
+    n = data.draw(st.integers(150, 170))
     shapes = [
         (data.draw(st.sampled_from(FIXED)), *data.draw(st.tuples(*[st.booleans()] * 4)))
         for _ in range(data.draw(st.integers(1, 4)))
@@ -207,12 +214,12 @@ def test_a_known_layout_is_used_and_only_for_its_own_messages(wire, monkeypatch)
             )
         )
 
-    doubles = message(*[float(i) for i in range(20)])
+    doubles = message(*[float(i) for i in range(200)])
     for _ in range(3):
         decoder.publish(doubles, wire.RECEIVED)
-    assert [columns is not None for columns in used] == [True]
+    assert [columns is not None for columns in used] == [True, True]
     # The same number of items in the same number of bytes, but two of them have changed places.
-    other = message(*[1.0] * 18, ua.Variant(5, ua.VariantType.Int64), 2.0)
+    other = message(*[1.0] * 198, ua.Variant(5, ua.VariantType.Int64), 2.0)
     agree(wire, other, decoder.publish(other, wire.RECEIVED).batches)
     assert used[-1] is None
 
@@ -228,6 +235,15 @@ def test_order_of_picoseconds_and_digits_below_100_ns(wire):
     [batch] = wire.decoder().publish(wire.publish_response(change), wire.RECEIVED).batches
     assert [row.time for row in batch] == [10**18 + 45, 2 * 10**18 + 99]
     assert [row.value for row in batch] == [1.5, 2.5]
+
+
+def test_picoseconds_in_a_long_message(wire):
+    source = instant.to_filetime(10**18)
+    item = struct.pack("<IBBdqH", 3, 0x15, 11, 1.5, source, 4567)
+    body = struct.pack("<i", 300) + item * 300 + struct.pack("<i", -1)
+    change = ua.ExtensionObject(TypeId=ua.NodeId(811), Body=body)
+    [batch] = wire.decoder().publish(wire.publish_response(change), wire.RECEIVED).batches
+    assert batch.time.tolist() == [10**18 + 45] * 300
 
 
 def test_impossible_times_are_clipped_and_marked(wire):
