@@ -165,7 +165,7 @@ def test_random_messages_of_all_types(wire, first, second):
     note = wire.decoder().publish(data, wire.RECEIVED)
     agree(wire, data, note.batches)
     for batch in note.batches:
-        assert decode(encode(batch)) == batch  # what is on the heap travels
+        assert repr(list(decode(encode(batch)))) == repr(list(batch))  # what is on the heap travels
 
 
 @settings(max_examples=60, deadline=None)
@@ -324,7 +324,7 @@ def test_damaged_messages_are_refused_or_read_but_never_more_than_that(wire, dat
         return
     for batch in note.batches:
         assert len(batch) <= len(message)
-        assert decode(encode(batch)) == batch
+        assert repr(list(decode(encode(batch)))) == repr(list(batch))
 
 
 @pytest.mark.parametrize(
