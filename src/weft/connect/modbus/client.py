@@ -12,13 +12,16 @@ from anyio.abc import ByteStream
 
 from weft.connect.modbus.address import Config
 from weft.connect.modbus.frames import BadFrame, Frame, Splitter, encode, payload, read
-from weft.runtime import Retry, get_logger
+from weft.runtime import Retry, get_logger, metrics
 
 __all__ = ["Client", "Silence", "connect"]
 
 log = get_logger(__name__)
 
 CHUNK: Final = 4096
+LATE: Final = metrics.counter(
+    "modbus_late_answers", "Answers that came after their question was given up", "peer"
+)
 
 
 class Silence(Exception):
@@ -106,6 +109,7 @@ class Client:
 
     def _discard(self, frame: Frame) -> None:
         self.late += 1
+        LATE.labels(self.peer).inc()
         log.warning(
             "late Modbus answer discarded",
             peer=self.peer,

@@ -1,5 +1,9 @@
 """Addresses and connections as a plant's folder writes them."""
 
+import importlib.resources
+import re
+import tomllib
+
 import msgspec
 import pytest
 
@@ -73,3 +77,11 @@ def test_cells_of_a_signal_list_are_texts():
     assert msgspec.convert(cells, Address, strict=False) == Address(
         register=20, type="int16", null=-32768, unit=2
     )
+
+
+def test_the_addresses_that_the_sample_shows_are_addresses():
+    sample = importlib.resources.files("weft.connect.modbus").joinpath("sample.toml").read_text("utf-8")
+    shown = re.findall(r"^#\s+(address = \{.*?\})", sample, re.M)
+    assert len(shown) == 7
+    for line in shown:
+        msgspec.convert(tomllib.loads(line)["address"], Address)
