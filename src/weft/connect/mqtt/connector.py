@@ -1,0 +1,137 @@
+"""The connector: one session with a broker, followed through changes of its signals."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import anyio
+
+from weft.connect.api import Found, Link
+from weft.connect.mqtt import address
+from weft.connect.mqtt.listing import Listing
+from weft.connect.mqtt.router import Router
+from weft.connect.mqtt.secret import resolve
+from weft.connect.mqtt.session import REFUSED, Session
+from weft.connect.mqtt.tally import Tally
+from weft.model.quality import BAD_CONFIGURATION_ERROR
+from weft.runtime import WeftError
+
+__all__ = ["Mqtt"]
+
+LISTEN: Final = 3.0  # s a browse listens
+HIGH_PRESSURE: Final = 0.9
+
+
+class Mqtt:
+    """Reads topics of a broker. With QoS 1 and a kept session nothing published while Weft was away is lost."""
+
+    Config = address.Config
+    Address = address.Address
+
+    def __init__(self, config: address.Config) -> None:
+        self._config = config
+
+    async def run(self, link: Link) -> None:
+        """Raises Retry when the broker is away, NeedsHuman when it refuses for good."""
+        tally = Tally(link.name)
+        router = Router(link.points, link.refuse, tally, self._config.max_payload)
+        fault: WeftError | None = None
+        client_id, clean = self._client_id(link.name), self._config.clean_session
+        async with self._session(client_id, clean=clean) as session, anyio.create_task_group() as group:
+            group.start_soon(_follow, link, router, session)
+            try:
+                await self._read(link, router, session, tally)
+            except WeftError as lost:
+                fault = lost  # raised outside, where no exception group hides it
+            group.cancel_scope.cancel()
+        if fault is not None:
+            raise fault
+
+    async def _read(self, link: Link, router: Router, session: Session, tally: Tally) -> None:
+        while True:
+            messages = await session.receive()
+            while link.pressure > HIGH_PRESSURE:
+                # Not acknowledged, the broker stops at its window and keeps the rest.
+                await link.clock.sleep(0.05)
+            link.emit(router.read(messages, link.clock.now()))
+            session.acknowledge(messages)
+            if session.dropped:
+                tally.add("QoS 0 dropped", session.dropped)
+                session.dropped = 0
+
+    @asynccontextmanager
+    async def _session(self, client_id: str, *, clean: bool) -> AsyncIterator[Session]:
+        config = self._config
+        user, password = resolve(config.user, "user name"), resolve(config.password, "password")
+        session = Session(config, client_id, user, password, clean=clean)
+        try:
+            await session.open()
+            yield session
+        finally:
+            await session.close()
+
+    def _client_id(self, connection: str) -> str:
+        """The same at every start, another on every machine: a session is kept under it."""
+        if self._config.client_id:
+            return self._config.client_id
+        digest = hashlib.sha256(f"{platform.node()}/{connection}".encode()).hexdigest()[:8]
+        name = "".join(char for char in connection if char.isascii() and char.isalnum())
+        return f"weft{name[:11]}{digest}"  # 23 characters: all that MQTT 3.1.1 promises
+
+    # --- abilities ----------------------------------------------------------------------------------------
+
+    async def browse(self, start: str = "") -> AsyncIterator[Found]:
+        """What is published within three seconds on topics of the filter ``start`` (all by default), retained
+        messages first; JSON payloads value by value."""
+        listing = Listing()
+        async with self._session(self._passing_id(), clean=True) as session:
+            await session.subscribe([start or "#"])
+            with anyio.move_on_after(LISTEN):
+                while not listing.full:
+                    messages = await session.receive()
+                    session.acknowledge(messages)
+                    for message in messages:
+                        listing.add(message)
+        for item in listing.items():
+            yield item
+
+    async def probe(self) -> str:
+        """Raises like ``run``."""
+        async with self._session(self._passing_id(), clean=True):
+            return self._greeting()
+
+    def _passing_id(self) -> str:
+        return f"weftlook{secrets.token_hex(6)}"
+
+    def _greeting(self) -> str:
+        config = self._config
+        secure = ", TLS" if config.secure else ""
+        return f"MQTT {config.version} broker at {config.host}:{config.at}{secure}"
+
+
+async def _follow(link: Link, router: Router, session: Session) -> None:
+    """Keeps the subscriptions as the points want them. First the new, then without the old ones: a message
+    that comes in between is taken, not missed."""
+    subscribed: set[str] = set()
+    kept = "session kept" if session.present else "new session"
+    while True:
+        wanted = router.filters
+        try:
+            codes = await session.subscribe(wanted - subscribed)
+            await session.unsubscribe(subscribed - wanted)
+        except WeftError:
+            return  # the reader has it too and raises it
+        for filter, code in codes.items():
+            if code >= REFUSED:
+                for point in router.points_of(filter):
+                    reason = f"The broker refuses the subscription to {filter!r} (code {code})."
+                    link.refuse(point, BAD_CONFIGURATION_ERROR, reason)
+        subscribed = wanted
+        link.up(f"{len(wanted)} subscriptions, {kept}")
+        await link.changed(router.points)
+        router.follow(link.points)

@@ -1,0 +1,247 @@
+"""A session with a broker on gmqtt 0.8, which is hidden here.
+
+Differences from gmqtt's own ways, each found in its source: it reconnects by itself (the line does that here, so
+that people see it); it acknowledges QoS 1 before the message is handled (here: when the samples are handed over);
+it starts a task per message when it should not; it buffers packets of any size.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+import anyio
+from gmqtt import Client, Subscription
+from gmqtt.mqtt.handler import MQTTConnectError
+
+from weft.connect.mqtt.address import Config
+from weft.connect.mqtt.refusal import TAKEN_OVER, refusal
+from weft.connect.mqtt.router import Message
+from weft.connect.mqtt.tls import connect_errors, context
+from weft.runtime import NeedsHuman, Retry, WeftError
+
+__all__ = ["REFUSED", "Session"]
+
+REFUSED: Final = 0x80  # SUBACK codes from here on say no
+TOGETHER: Final = 100  # topic filters in one SUBSCRIBE
+WINDOW: Final = 1000  # unacknowledged messages that a broker may send (MQTT 5.0, receive maximum)
+MOST_WAITING: Final = 50_000  # messages not yet read; beyond that QoS 0 is dropped, QoS 1 stays at the broker
+FAREWELL: Final = 2.0  # s for the broker to hang up
+OVERHEAD: Final = 2 * 65535 + 64  # bytes of a PUBLISH beside its payload
+HARD_LIMIT: Final = (16 << 20) + OVERHEAD
+
+_PROTOCOL: Final = {"3.1.1": 4, "5": 5}
+
+# What it logs is about its own insides, and all of it comes to people as errors from here.
+logging.getLogger("gmqtt").setLevel(logging.CRITICAL + 1)
+
+
+class _Client(Client):  # type: ignore[misc]  # gmqtt has no types
+    """gmqtt's client without its own reconnecting."""
+
+    async def reconnect(self, delay: bool = False) -> None:
+        """The line above reconnects. Here a connect() that waits for a CONNACK is told that none will come."""
+        if self._connection_state.protocol_version < self.asked_version:
+            self._package_handler._error = MQTTConnectError(1)  # noqa: SLF001  # gmqtt would try 3.1.1 unasked
+        self._connack_received.set()
+
+    async def _create_connection(self, *args: Any, **kwargs: Any) -> Any:
+        connection = await super()._create_connection(*args, **kwargs)
+        protocol = connection._protocol  # noqa: SLF001  # the only place where packets can be bounded
+        protocol._read_packet = _bounded(protocol._read_packet, self, connection)  # noqa: SLF001  # as above
+        return connection
+
+
+class Session:
+    """One connection: :meth:`open`, then :meth:`receive` and :meth:`acknowledge` until it raises."""
+
+    def __init__(self, config: Config, client_id: str, user: str, password: str, *, clean: bool) -> None:
+        self.present = False
+        self.dropped = 0
+        self._config = config
+        self._where = f"{config.host}:{config.at}"
+        self._waiting: list[Message] = []
+        self._news = anyio.Event()
+        self._lost: WeftError | None = None
+        self._granted: dict[int, Sequence[int]] = {}
+        properties: dict[str, Any] = {}
+        if config.version == "5":
+            properties = {"session_expiry_interval": 0 if clean else config.session_expiry}
+            properties |= {"receive_maximum": WINDOW, "maximum_packet_size": HARD_LIMIT}
+        self._client = _Client(client_id, clean_session=clean, **properties)
+        self._client.asked_version = _PROTOCOL[config.version]
+        self._client.too_large = self._packet_too_large
+        if user:
+            self._client.set_auth_credentials(user, password or None)
+        self._listen()
+
+    # --- connecting ---------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Connects. Raises Retry, or NeedsHuman when the broker refuses for good."""
+        config = self._config
+        tls = context(config)
+        with connect_errors(self._where, config.timeout):
+            with anyio.fail_after(config.timeout):
+                try:
+                    await self._client.connect(
+                        config.host, config.at, ssl=tls, keepalive=config.keepalive,
+                        version=_PROTOCOL[config.version],
+                    )  # fmt: skip
+                except MQTTConnectError as error:
+                    raise refusal(error._code, config.version, self._where) from error  # noqa: SLF001  # no other way
+        if self._lost is not None:
+            raise self._lost
+
+    async def close(self) -> None:
+        """Says good-bye and lets the broker hang up: a socket that is closed while the broker still sends takes
+        our last acknowledgements with it. The broker keeps the session unless it was a clean one."""
+        connection = self._client._connection  # noqa: SLF001  # disconnect() closes at once
+        with anyio.move_on_after(FAREWELL, shield=True):
+            if connection is not None and self._lost is None:
+                connection.send_disconnect()
+                while self._lost is None:
+                    await self._news.wait()
+        with anyio.move_on_after(FAREWELL, shield=True):
+            try:
+                await self._client.disconnect()
+            except OSError:
+                return
+
+    # --- messages -----------------------------------------------------------------------------------------
+
+    async def receive(self) -> list[Message]:
+        """All messages that came since the last call, at least one. Raises what ended the session, after the
+        messages that came before."""
+        while not self._waiting:
+            if self._lost is not None:
+                raise self._lost
+            await self._news.wait()
+        messages, self._waiting = self._waiting, []
+        return messages
+
+    def acknowledge(self, messages: Iterable[Message]) -> None:
+        """Tells the broker that it can forget the messages of QoS 1."""
+        if self._lost is None:
+            for message in messages:
+                if message.id:
+                    self._client._package_handler._send_puback(message.id)  # noqa: SLF001  # not offered openly
+
+    async def subscribe(self, filters: Iterable[str]) -> dict[str, int]:
+        """Subscribes; returns the code that the broker granted or refused each filter with. Raises what ended
+        the session, or Retry when the broker does not answer."""
+        codes: dict[str, int] = {}
+        ordered = sorted(filters)
+        for start in range(0, len(ordered), TOGETHER):
+            some = ordered[start : start + TOGETHER]
+            mid = self._client.subscribe([Subscription(name, qos=self._config.qos) for name in some])
+            codes |= zip(some, await self._answer(mid), strict=False)
+        return codes
+
+    async def unsubscribe(self, filters: Iterable[str]) -> None:
+        for name in sorted(filters):
+            # As bytes: gmqtt counts characters where the packet needs bytes.
+            self._client._remove_subscriptions(name)  # noqa: SLF001  # unsubscribe() does both
+            self._client._connection.unsubscribe(name.encode())  # noqa: SLF001  # as above
+
+    async def _answer(self, mid: int) -> Sequence[int]:
+        with anyio.move_on_after(self._config.timeout):
+            while mid not in self._granted:
+                if self._lost is not None:
+                    raise self._lost
+                await self._news.wait()
+            return self._granted.pop(mid)
+        self._end(Retry(f"The broker at {self._where} does not answer a subscription."))
+        raise self._lost or Retry("The session ended.")
+
+    # --- gmqtt's side -------------------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        client = self._client
+        client.on_connect = self._connected
+        client.on_disconnect = self._disconnected
+        client.on_subscribe = self._subscribed
+        client.on_message = self._message
+        client._package_handler._handle_qos_1_publish_packet = self._message_to_acknowledge  # noqa: SLF001  # see above
+
+    def _connected(self, _client: Any, present: int, _code: int, _properties: Any) -> None:
+        self.present = bool(present)
+
+    def _subscribed(self, _client: Any, mid: int, granted: Sequence[int], _properties: Any) -> None:
+        self._granted[mid] = granted
+        self._tell()
+
+    def _message(
+        self, _client: Any, topic: Any, payload: bytes, _qos: int, properties: dict[str, Any]
+    ) -> None:
+        if len(self._waiting) >= MOST_WAITING:
+            self.dropped += 1
+            return
+        self._take(0, topic, payload, properties)
+
+    def _message_to_acknowledge(
+        self, mid: int, payload: bytes, topic: Any, properties: dict[str, Any]
+    ) -> None:
+        self._take(mid, topic, payload, properties)
+
+    def _take(self, mid: int, topic: Any, payload: bytes, properties: dict[str, Any]) -> None:
+        name = topic if isinstance(topic, str) else topic.decode("utf-8", "replace")
+        retained, repeated = bool(properties.get("retain")), bool(properties.get("dup"))
+        self._waiting.append(Message(name, bytes(payload), mid, retained, repeated))
+        self._tell()
+
+    def _disconnected(self, _client: Any, packet: Any, _error: Any = None) -> None:
+        code = packet[0] if isinstance(packet, bytes) and packet else 0
+        if code == TAKEN_OVER:
+            self._end(
+                NeedsHuman(
+                    f"Another client took over the session at {self._where}.",
+                    remedy="Two programs use the same client_id: give each its own.",
+                )
+            )
+        self._end(Retry(f"The broker at {self._where} closed the connection."))
+
+    def _packet_too_large(self, size: int) -> None:
+        self._end(
+            NeedsHuman(
+                f"The broker at {self._where} sends a message of {size:,} bytes; at most {HARD_LIMIT:,} are read.",
+                remedy="Find who publishes it, or read fewer topics.",
+            )
+        )
+
+    def _end(self, reason: WeftError) -> None:
+        if self._lost is None:
+            self._lost = reason
+        self._tell()
+
+    def _tell(self) -> None:
+        news, self._news = self._news, anyio.Event()
+        news.set()
+
+
+def _bounded(read: Callable[[bytes], int], client: _Client, connection: Any) -> Callable[[bytes], int]:
+    """gmqtt's packet reader, which hangs up instead of buffering a packet above HARD_LIMIT."""
+
+    def bounded(data: bytes) -> int:
+        parsed: int = read(data)
+        if parsed >= 0:
+            size = _announced(data[parsed : parsed + 5])
+            if size > HARD_LIMIT:
+                client.too_large(size)
+                connection._transport.abort()  # noqa: SLF001  # close() would wait for the rest
+                return -1
+        return parsed
+
+    return bounded
+
+
+def _announced(head: bytes) -> int:
+    """The remaining length of the packet that begins with ``head`` (MQTT 3.1.1, 2.2.3); 0 when unknown yet."""
+    size = shift = 0
+    for byte in head[1:5]:
+        size |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte & 0x80:
+            return size
+    return 0
