@@ -113,7 +113,7 @@ class Connection:
         session = await self.session(timeout)
         listening = _Listening(subject, on_message, queue, lost)
         await listening.join(session)
-        await session.flush()
+        await session.settle()
         self._listening.append(listening)
         if session.closed.is_set() and self._session:
             await self._rejoin(self._session)  # it was lost just after it had answered

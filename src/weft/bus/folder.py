@@ -55,7 +55,6 @@ class ServerFolder:
         self.config = self.path / "server.conf"
         self.log = self.path / "server.log"
         self.errors = self.path / "server.err"
-        self.pid_file = self.path / "server.pid"
         self._port = port
         self._mqtt_port = mqtt_port
         self._max_store = max_store
@@ -124,7 +123,6 @@ class ServerFolder:
         settings: dict[str, Any] = {
             "listen": f"{_LOOPBACK}:{login.port}",
             "server_name": "weft",
-            "pid_file": str(self.pid_file),
             "log_file": str(self.log),
             "logfile_size_limit": 4 << 20,
             "logfile_max_num": 3,

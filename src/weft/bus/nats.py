@@ -108,6 +108,8 @@ class NatsBus:
 
     async def publish(self, *drafts: Draft) -> Ack:
         session = await self._connection.session()
+        for draft in drafts:
+            await self._look(session, draft.subject)
         stream = self._streams.of(drafts)
         payloads = [payload(draft, session) for draft in drafts]
         if not stream:
@@ -158,7 +160,8 @@ class NatsBus:
 
     async def last(self, subject: str) -> Message | None:
         session = await self._connection.session()
-        stream = self._streams.keeping(check_subject(subject))
+        await self._look(session, check_subject(subject))
+        stream = self._streams.keeping(subject)
         if not stream:
             return None
         reply = await session.ask(f"$JS.API.DIRECT.GET.{stream}.{subject}", b"")
@@ -200,7 +203,7 @@ class NatsBus:
 
     @asynccontextmanager
     async def _stored(self, pattern: str, start: Start, durable: str) -> AsyncIterator[Subscription]:
-        await self._connection.session()
+        await self._refresh(await self._connection.session())
         stream = self._streams.behind(pattern)
         if durable and (stream, durable) in self._durables:
             raise Conflict(f"The subscription {durable!r} is in use.")
@@ -238,6 +241,13 @@ class NatsBus:
             if stream.name not in self._streams:
                 await jetstream.declare(session, stream)
                 self._streams.put(stream.name, stream.subjects)
+
+    async def _look(self, session: Session, subject: str) -> None:
+        """Asks the server once about a subject that no known stream keeps: another process may just have
+        declared one."""
+        if not self._streams.knows(subject) and not self._streams.keeping(subject):
+            await self._refresh(session)
+            self._streams.keeping(subject)
 
     async def _refresh(self, session: Session) -> None:
         found = await jetstream.stream_list(session)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import anyio
 
-from weft.bus.folder import ServerFolder
 from weft.runtime import Conflict, get_logger
 
-__all__ = ["end_orphan"]
+__all__ = ["end_orphans"]
 
 log = get_logger(__name__)
 
@@ -21,45 +21,37 @@ GRACE: Final = 5.0
 LOOK: Final = 0.01
 
 
-async def end_orphan(folder: ServerFolder) -> None:
-    """Ends it, politely first. The folder must be locked: then whoever runs there has lost its parent."""
-    pid = await _pid(folder)
-    if not pid:
-        return
-    log.warning("a nats-server of an earlier life is ended", pid=pid)
+async def end_orphans(config: Path) -> None:
+    """Ends every nats-server that runs with this configuration, politely first. The caller must hold the
+    folder's lock: then whoever runs there has lost its parent. Two servers on one store destroy it, so no
+    file is trusted to name the process. Raises Conflict when one does not end."""
     for sign in (signal.SIGTERM, signal.SIGKILL):
-        try:
+        for pid in await _servers(config):
+            log.warning("a nats-server of an earlier life is ended", pid=pid)
             os.kill(pid, sign)
-        except ProcessLookupError:
-            return
         with anyio.move_on_after(GRACE):
-            while await _pid(folder) == pid:  # noqa: ASYNC110  # it is not our child: nobody tells us
+            while await _servers(config):  # noqa: ASYNC110  # they are not our children: nobody tells us
                 await anyio.sleep(LOOK)
             return
-    raise Conflict(f"The nats-server {pid} holds the store and does not end.", remedy="End it by hand.")
+    raise Conflict(f"A nats-server holds the store of {config} and does not end.", remedy="End it by hand.")
 
 
-async def _pid(folder: ServerFolder) -> int:
-    """The running server's, 0 for none. A number alone is not enough: numbers are used again."""
-    try:
-        pid = int(folder.pid_file.read_text())
-    except (OSError, ValueError):
-        return 0
-    arguments = await _arguments(pid)
-    is_server = bool(arguments) and "nats-server" in Path(arguments[0]).name
-    return pid if is_server and str(folder.config) in arguments else 0
-
-
-async def _arguments(pid: int) -> list[str]:
-    """What a process was started with; empty when it is gone (or a zombie)."""
+async def _servers(config: Path) -> list[int]:
+    """The processes, zombies left out."""
     if sys.platform == "linux":
-        return _command_line(pid)
-    said = await anyio.run_process(["ps", "-p", str(pid), "-o", "args="], check=False)
-    return said.stdout.decode(errors="replace").split()
+        found = _from_proc()
+    else:
+        said = await anyio.run_process(["ps", "-axo", "pid=,args="], check=False)
+        lines = (line.split(maxsplit=1) for line in said.stdout.decode(errors="replace").splitlines())
+        found = ((int(line[0]), line[1].split()) for line in lines if len(line) == 2)
+    return [pid for pid, words in found if "nats-server" in Path(words[0]).name and str(config) in words]
 
 
-def _command_line(pid: int) -> list[str]:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
-    except OSError:
-        return []
+def _from_proc() -> Iterator[tuple[int, list[str]]]:
+    for folder in Path("/proc").glob("[1-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+        except OSError:
+            continue  # it has just ended
+        if words:
+            yield int(folder.name), words

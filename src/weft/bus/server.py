@@ -3,6 +3,7 @@ a power cut. Or, when a URL is given, somebody else's."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -17,9 +18,9 @@ from anyio.abc import Process
 
 from weft.bus import binary
 from weft.bus.folder import Login, ServerFolder
-from weft.bus.orphan import end_orphan
+from weft.bus.orphan import end_orphans
 from weft.bus.session import Address, Session
-from weft.runtime import Ready, Retry, get_logger
+from weft.runtime import Denied, Ready, Retry, get_logger
 
 __all__ = ["NatsServer"]
 
@@ -102,7 +103,7 @@ class NatsServer:
             return
         program = await binary.find()
         with self._folder.locked():
-            await end_orphan(self._folder)
+            await end_orphans(self._folder.config)
             self._folder.prepare()
             try:
                 self._process = await self._start(program)
@@ -130,12 +131,10 @@ class NatsServer:
         """Returns when a login works. Raises Retry when the child ends before."""
         with anyio.move_on_after(READY_WITHIN):
             while self.pid:
-                try:
+                with contextlib.suppress(Retry, Denied):  # denied: another server has the port, and ours ends
                     await _log_in(self.address)
-                except Retry:
-                    await anyio.sleep(LOOK)
-                else:
                     return
+                await anyio.sleep(LOOK)
         raise Retry(f"nats-server did not start: {self._folder.last_words()}.")
 
     async def _stop(self) -> None:

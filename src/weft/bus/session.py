@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
@@ -186,10 +187,11 @@ class Session:
             await self._client.close()
         await self._on_closed()
 
-    async def flush(self) -> None:
-        """Returns when the server has taken everything sent so far."""
-        with self.limit("the server's pong", 5.0):
-            await self._client.flush()
+    async def settle(self) -> None:
+        """Returns when the server has done everything sent so far."""
+        # The client's own flush is no barrier: its ping overtakes commands that wait in its buffer.
+        with contextlib.suppress(NotFound):
+            await self.ask("weft.nobody", b"")
 
     async def _join(self, address: Address) -> None:
         await self._client.connect(

@@ -51,6 +51,10 @@ class Streams:
         self._subjects = subjects
         self._by_subject.clear()
 
+    def knows(self, subject: str) -> bool:
+        """Whether it was asked for this subject since the streams last changed."""
+        return subject in self._by_subject
+
     def keeping(self, subject: str) -> str:
         """The name of the stream that keeps the subject; empty for none."""
         name = self._by_subject.get(subject)
