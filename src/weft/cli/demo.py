@@ -62,7 +62,7 @@ async def _demo(
         hold=True,
     )
     async with field:
-        demo.write(place, field.ports)
+        demo.plant.write(place, field.ports, speed=speed)
         async with running(House(place, web={"port": port})) as house:
             greet(house)
             await _until_connected(house)

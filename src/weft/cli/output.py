@@ -43,6 +43,9 @@ def _complain(error: BaseException) -> None:
 
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
+    if isinstance(error, BrokenPipeError):  # `weft tail | head` has seen enough
+        sys.stdout = None
+        sys.exit(0)
     if not isinstance(error, WeftError):
         return
     click.secho(f"weft: {error.message}", fg="red", err=True)

@@ -45,7 +45,7 @@ def greet(house: House) -> None:
     click.echo("          (works once, within 30 minutes; another one: weft link)")
     click.echo(f"  Folder  {where}")
     click.echo(f"  Try     weft tail --plant {where}")
-    click.echo(f"          weft query --plant {where} 'from sample limit 5'")
+    click.echo(f'          weft query --plant {where} "select * from sample limit 5"')  # noqa: S608  # only shown
     click.echo(f"          weft doctor --plant {where}")
     click.echo("  Stop    Ctrl-C\n")
 

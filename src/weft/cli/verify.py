@@ -11,6 +11,7 @@ import msgspec
 
 from weft.app import House
 from weft.demo import truth
+from weft.history.columns import from_table
 from weft.model import Flag, Signal, instant
 
 __all__ = ["Verdict", "compare", "verify"]
@@ -73,29 +74,15 @@ async def _compare_signal(house: House, signal: Signal, values: dict[int, Any], 
     for time, value in values.items():
         if time not in found:
             verdict.missing.append((signal.path, time, repr(value)))
-        elif not _same(found[time], _engineering(value, signal)):
+        elif not _same(found[time], value):
             verdict.wrong.append((signal.path, time, f"{value!r} is {found[time]!r} in history"))
     verdict.extra.extend((signal.path, time, repr(found[time])) for time in found.keys() - values.keys())
 
 
 async def _measured(house: House, signal: Signal) -> dict[int, Any]:
     """What history holds of a signal, without what the gateway wrote itself when a line was down."""
-    table = await house.history.raw([signal.handle], -FOR_EVER, FOR_EVER)
-    columns = {name: table.column(name) for name in ("time", "double", "integer", "text", "flags")}
-    times = columns["time"].cast("int64").to_pylist()
-    rows = zip(times, *(columns[n].to_pylist() for n in ("double", "integer", "text", "flags")), strict=True)
-    return {
-        time: next((value for value in (double, integer, text) if value is not None), None)
-        for time, double, integer, text, flags in rows
-        if not flags & Flag.SYNTHETIC
-    }
-
-
-def _engineering(value: Any, signal: Signal) -> Any:
-    """What a true raw value is after the edge has scaled it."""
-    if (signal.scale, signal.offset) == (1.0, 0.0) or isinstance(value, str):
-        return value
-    return value * signal.scale + signal.offset
+    rows = from_table(await house.history.raw([signal.handle], -FOR_EVER, FOR_EVER))
+    return {row.time: row.value for row in rows if not row.flags & Flag.SYNTHETIC}
 
 
 def _same(found: Any, true: Any) -> bool:

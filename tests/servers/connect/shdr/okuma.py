@@ -157,7 +157,8 @@ def plant_folder(reference: pathlib.Path, folder: pathlib.Path, port: int) -> di
 
 
 def _row(item: Item, attributes: dict[str, str]) -> list[str]:
-    unit = UNITS.get(attributes.get("nativeUnits") or attributes.get("units") or "", "")
+    measured = attributes.get("nativeUnits") or attributes.get("units") or ""
+    unit = UNITS.get(measured, "") if item.category == "sample" else ""
     position = attributes.get("units", "").endswith("_3D")
     type_ = ("" if position else "Double") if item.category == "sample" else "String"
     step = "false" if item.category == "sample" else "true"
