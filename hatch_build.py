@@ -35,7 +35,7 @@ class ConsoleAssets(BuildHookInterface):
             self._build()
         except (OSError, subprocess.CalledProcessError) as error:
             text = (
-                f"the console's browser parts were not built: {error}. npm (Node 20 or later) and one of its "
+                f"the console's browser parts were not built ({error}): npm (Node 20 or later) and one of its "
                 "registries must be in reach; WEFT_SKIP_ASSETS=1 builds without them."
             )
             if version != "editable":

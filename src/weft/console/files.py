@@ -16,10 +16,10 @@ from weft.runtime import NotFound
 __all__ = ["Files"]
 
 MEDIA_TYPES: Final = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css",
+    ".js": "text/javascript",
     ".svg": "image/svg+xml",
-    ".txt": "text/plain; charset=utf-8",
+    ".txt": "text/plain",
 }
 
 
@@ -71,6 +71,11 @@ class Files:
 
 
 def _squeezed(css: str) -> str:
-    """Without comments and what only people need. Spaces around colons stay: some of them are selectors."""
+    """Without comments and what only people need. A space before a colon stays: it is a selector's."""
     css = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
-    return re.sub(r"\s*([{};,])\s*", r"\1", re.sub(r"\s+", " ", css)).replace(";}", "}").strip()
+    return (
+        re.sub(r"\s*([{};,])\s*", r"\1", re.sub(r"\s+", " ", css))
+        .replace(": ", ":")
+        .replace(";}", "}")
+        .strip()
+    )

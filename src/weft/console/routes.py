@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, Router, get
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 
 from weft.console import live, pages, series, trend, words
@@ -21,7 +21,7 @@ from weft.web import Problem
 __all__ = ["page", "router"]
 
 Asked = Request[Any, Any, Any]
-Paths = Annotated[list[str] | None, Parameter(query="signal")]
+Paths = FromQuery[list[str] | None]
 
 
 def page() -> Callable[[Problem], str]:
@@ -64,7 +64,7 @@ class _Console:
         body, headers = text.encode(), {"Vary": "Accept-Encoding"}
         if "gzip" in request.headers.get("accept-encoding", ""):
             body, headers["Content-Encoding"] = gzip.compress(body, 5), "gzip"
-        return Response(body, media_type="text/html; charset=utf-8", headers=headers)
+        return Response(body, media_type="text/html", headers=headers)
 
 
 def router(house: House) -> Router:
@@ -82,7 +82,7 @@ def _plant_routes(console: _Console) -> list[Any]:
         return await series.sparks(house.history, signals, house.clock.now())
 
     @get("/")
-    async def plant(request: Asked, asset: str = "") -> Response[bytes]:
+    async def plant(request: Asked, asset: FromQuery[str] = "") -> Response[bytes]:
         view = console.view(asset)
         theme = request.cookies.get("weft-theme", "")
         sparks = await curves_of(view)
@@ -90,11 +90,13 @@ def _plant_routes(console: _Console) -> list[Any]:
         return console.html(request, text)
 
     @get("/console/sparks")
-    async def sparks(asset: str = "") -> dict[int, str]:
+    async def sparks(asset: FromQuery[str] = "") -> dict[int, str]:
         return await curves_of(console.view(asset))
 
     @get("/console/live")
-    async def follow(request: Asked, asset: str = "", signal: Paths = None, after: str = "") -> Stream:
+    async def follow(
+        request: Asked, asset: FromQuery[str] = "", signal: Paths = None, after: FromQuery[str] = ""
+    ) -> Stream:
         view = console.view(asset)
         handles = [one.handle for one in trend.chosen(view.plant, signal)] if signal else view.handles
         # The browser's own word wins: it is from after the page was made.
@@ -110,7 +112,11 @@ def _trend_routes(console: _Console) -> list[Any]:
 
     @get("/trend")
     async def show(
-        request: Asked, signal: Paths = None, range: str = "", start: str = "", end: str = ""
+        request: Asked,
+        signal: Paths = None,
+        range: FromQuery[str] = "",
+        start: FromQuery[str] = "",
+        end: FromQuery[str] = "",
     ) -> Response[bytes]:
         plant = house.plant()
         between = trend.span(house.clock.now(), range, start, end)
@@ -138,10 +144,10 @@ def _trend_routes(console: _Console) -> list[Any]:
     @get("/console/series")
     async def curves(
         signal: Paths = None,
-        range: str = "",
-        start: str = "",
-        end: str = "",
-        pixels: Annotated[int, Parameter(ge=50, le=4000)] = 1000,
+        range: FromQuery[str] = "",
+        start: FromQuery[str] = "",
+        end: FromQuery[str] = "",
+        pixels: Annotated[int, QueryParameter(ge=50, le=4000)] = 1000,
     ) -> Curves:
         now = house.clock.now()
         between = trend.span(now, range, start, end)
@@ -156,7 +162,7 @@ def _trend_routes(console: _Console) -> list[Any]:
 
 def _static(console: _Console) -> Any:
     @get("/static/{name:str}", sync_to_thread=False)
-    def static(request: Asked, name: str) -> Response[bytes]:
+    def static(request: Asked, name: FromPath[str]) -> Response[bytes]:
         file = console.files.get(name)
         packed = "gzip" in request.headers.get("accept-encoding", "")
         headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}

@@ -118,7 +118,7 @@ def _scalar(value: Any, *, grouped: bool) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        return _grouped(str(value)) if grouped else str(value)
+        return _grouped(str(value)) if grouped else str(value).replace("-", MINUS)
     if isinstance(value, float):
         return number_text(value)
     if isinstance(value, (bytes, bytearray, memoryview)):

@@ -96,7 +96,11 @@ class Guard:
 
     async def _answer(self, problem: Problem, path: str, headers: Mapping[str, str], send: Send) -> None:
         body, media_type = self._problems.body(problem, path=path, accept=headers.get("accept", ""))
-        fields = [(b"content-type", media_type.encode()), (b"content-length", str(len(body)).encode())]
+        charset = "; charset=utf-8" if media_type.startswith("text/") else ""
+        fields = [
+            (b"content-type", f"{media_type}{charset}".encode()),
+            (b"content-length", str(len(body)).encode()),
+        ]
         if problem.status == 401:
             fields.append((b"www-authenticate", b'Bearer realm="weft"'))
         await send({"type": "http.response.start", "status": problem.status, "headers": fields})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request, Response, Router, get, post
 from litestar.datastructures import Cookie
 from litestar.exceptions import HTTPException
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.response import Redirect
 
 from weft.runtime import metrics
@@ -21,7 +21,7 @@ def router(access: Access) -> Router:
 
     @get("/enter", include_in_schema=False, sync_to_thread=False)
     def enter(
-        request: Request[Any, Any, Any], key: str = Parameter(default="", max_length=200)
+        request: Request[Any, Any, Any], key: Annotated[str, QueryParameter(max_length=200)] = ""
     ) -> Redirect:
         purpose = request.headers.get("sec-purpose", "") + request.headers.get("purpose", "")
         if "prefetch" in purpose:  # it would use the link up before anybody clicked
@@ -49,6 +49,6 @@ def router(access: Access) -> Router:
 
     @get("/metrics", summary="Metrics in Prometheus' text form", sync_to_thread=False)
     def exposition() -> Response[bytes]:
-        return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
 
     return Router("/", route_handlers=[enter, leave, healthz, exposition], tags=["operations"])

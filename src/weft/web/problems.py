@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import traceback
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
@@ -11,7 +12,17 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from weft.runtime import Conflict, Denied, Invalid, NeedsHuman, NotFound, Retry, WeftError, get_logger
+from weft.runtime import (
+    Conflict,
+    Denied,
+    Invalid,
+    NeedsHuman,
+    NotFound,
+    Retry,
+    WeftError,
+    describe,
+    get_logger,
+)
 
 __all__ = ["Page", "Problem", "Problems", "problem_of"]
 
@@ -126,14 +137,22 @@ class Problems:
     def body(self, problem: Problem, *, path: str, accept: str) -> tuple[bytes, str]:
         """The body and its media type."""
         if "text/html" in accept and not path.startswith("/api/"):
-            return self._page(problem).encode(), "text/html; charset=utf-8"
+            return self._page(problem).encode(), "text/html"
         return msgspec.json.encode(problem), MEDIA_TYPE
 
     def handle(self, request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
         """Litestar's exception handler."""
         problem = problem_of(error)
         if problem.status >= 500 and not isinstance(error, (WeftError, HTTPException)):
-            log.error("request failed", method=request.method, path=request.url.path, exc_info=error)
+            # No locals and no headers in the log: they hold the caller's session.
+            place = traceback.extract_tb(error.__traceback__)[-1:]
+            log.error(
+                "request failed",
+                method=request.method,
+                path=request.url.path,
+                failure=describe(error),
+                place=", ".join(f"{frame.filename}:{frame.lineno}" for frame in place),
+            )
         body, media_type = self.body(problem, path=request.url.path, accept=request.headers.get("accept", ""))
         headers = dict(getattr(error, "headers", None) or {})
         if isinstance(error, Retry):
