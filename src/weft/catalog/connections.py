@@ -62,7 +62,11 @@ def _read(document: Document, findings: Report) -> Line | None:
         ConnectionForm,
         "a connection",
     )
-    document.report(findings, problems)
+    names = plugins.names(GROUP)
+    for problem in problems:
+        key = problem.path[0] if problem.path else ""
+        remedy = f"A protocol is a table: [{key}]." if key in names else problem.remedy
+        findings.error(document.place(*problem.path), problem.message, remedy)
     if len(tables) != 1:
         _not_one(document, list(tables), findings)
         return None
@@ -76,19 +80,16 @@ def _read(document: Document, findings: Report) -> Line | None:
 
 
 def _not_one(document: Document, protocols: list[str], findings: Report) -> None:
-    installed = ", ".join(plugins.names(GROUP))
+    installed = plugins.names(GROUP)
     if protocols:
         findings.error(
             document.place(protocols[1]),
             f"A second protocol: {protocols[1]!r} beside {protocols[0]!r}.",
             "One file is one connection.",
         )
-    else:
-        findings.error(
-            document.place(),
-            "No table says the protocol.",
-            f"Add one of: {installed}, like [{plugins.names(GROUP)[0]}]." if installed else "",
-        )
+    elif not any(key in installed for key in document.data):
+        remedy = f"Add one of: {', '.join(f'[{name}]' for name in installed)}."
+        findings.error(document.place(), "No table says the protocol.", remedy)
 
 
 def _connector(protocol: str, document: Document, findings: Report) -> Any:

@@ -64,6 +64,11 @@ class Draft:
     def connection(self, form: SignalForm) -> str:
         return form.connection or (self._described.form.connection if self._described else None) or ""
 
+    def asset_place(self) -> Place:
+        """The asset's table for a signal that only its type describes, else the signal's."""
+        of_type = self._layers[0].source is not self._described and not self._layers[0].text
+        return self._described.place() if of_type and self._described else self.place()
+
     def connection_place(self) -> Place:
         said_here = any(layer.form.connection for layer in self._layers)
         if said_here or self._described is None:

@@ -6,15 +6,16 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from weft.catalog.findings import Report, nearest
+from weft.catalog.findings import Report
 from weft.catalog.located import KeyPath, locate
 from weft.catalog.shape import Problem
 
-__all__ = ["HEADER", "PARTS", "Document", "Folder", "Place", "bad_name"]
+__all__ = ["HEADER", "PARTS", "Document", "Folder", "Place", "bad_name", "bad_path"]
 
 HEADER: Final = "plant.toml"
 PARTS: Final = ("types", "assets", "connections", "signals")
@@ -38,6 +39,14 @@ def bad_name(name: str) -> str:
     if "/" in name:
         return 'contains "/"'
     return "contains a control character" if _CONTROL.search(name) else ""
+
+
+def bad_path(path: str) -> str:
+    """Why names joined with "/" are no path, or an empty text."""
+    for name in path.split("/"):
+        if reason := bad_name(name):
+            return f"{name!r} in it {reason}" if name else "a name in it is empty"
+    return ""
 
 
 class Document:
@@ -121,8 +130,9 @@ class Folder:
             if name in wanted or name.startswith("."):
                 continue
             if entry.is_dir():
-                remedy = nearest(name, PARTS, label="Folders that are")
-                if remedy.startswith("Did"):
+                near = get_close_matches(name.casefold(), PARTS, n=1, cutoff=0.75)
+                if near:
+                    remedy = f"Did you mean {near[0]!r}?"
                     self.findings.warn((f"{name}/", 0), "This folder is not read.", remedy)
             elif entry.suffix in {".toml", ".csv"}:
                 place = "signals/" if entry.suffix == ".csv" else "types/, assets/ or connections/"
@@ -186,6 +196,11 @@ class Folder:
 _AT: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _TWICE: Final = re.compile(r"Cannot declare \('(.*)',?\) twice")
 _HABITS: Final = (
+    (
+        "Expected newline or end of document after a statement",
+        "Text stands in quotes; numbers have a point, no comma.",
+    ),
+    ("Unclosed array", "A list ends with ]."),
     ("Invalid value", "Text stands in quotes; numbers have a point, not a comma; true and false are small."),
     ("Expected '=' after a key", "A key is letters, digits, - and _; other names stand in quotes."),
     ("Unbalanced quotes", "A text ends with the quote it begins with, on the same line."),

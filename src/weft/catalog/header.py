@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zoneinfo
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -23,11 +23,14 @@ class Header(msgspec.Struct, frozen=True):
     settings: dict[str, Any]
 
 
-def read_header(folder: Folder, environ: Mapping[str, str] | None) -> Header | None:
-    """None when the plant's own table is wrong; mistakes in settings are found either way."""
+STAND_IN: Final[dict[str, Any]] = {"name": "?", "enterprise": "enterprise", "site": "site"}
+
+
+def read_header(folder: Folder, environ: Mapping[str, str] | None) -> Header:
+    """A header that is missing or wrong is stood in for, so that the rest is checked all the same."""
     document = folder.header()
     if document is None:
-        return None
+        return Header(PlantForm(**STAND_IN), {})
     for key in document.data:
         if key != "plant" and key not in TABLES:
             remedy = nearest(key, ["plant", *TABLES], label="Tables are")
@@ -37,13 +40,15 @@ def read_header(folder: Folder, environ: Mapping[str, str] | None) -> Header | N
         folder.findings.error(
             document.place(), "The table [plant] is missing.", "It needs name, enterprise and site."
         )
-        return None
-    plant, problems = convert(document.data["plant"], PlantForm, "[plant]")
+        return Header(PlantForm(**STAND_IN), settings)
+    table = document.data["plant"]
+    plant, problems = convert(table, PlantForm, "[plant]")
     document.report(folder.findings, problems, "plant")
-    if plant is None:
-        return None
-    _check(plant, document, folder.findings)
-    return Header(plant, settings)
+    if plant is None and isinstance(table, dict):
+        plant, _ = convert({**STAND_IN, **table}, PlantForm, "[plant]")
+    if plant is not None:
+        _check(plant, document, folder.findings)
+    return Header(plant or PlantForm(**STAND_IN), settings)
 
 
 def _check(plant: PlantForm, document: Document, findings: Report) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from weft.catalog.findings import Report, nearest
-from weft.catalog.folder import Document, Folder, Place, bad_name
+from weft.catalog.folder import Document, Folder, Place, bad_name, bad_path
 from weft.catalog.forms import AssetForm, PlantForm, SignalForm, TypeForm
 from weft.catalog.header import check_retention
 from weft.catalog.mistakes import mistakes
@@ -53,9 +53,9 @@ def read_types(folder: Folder) -> dict[str, Template]:
     for document in folder.documents("types"):
         form, problems = convert(document.data, TypeForm, "a type")
         document.report(folder.findings, problems)
-        if form is None:
-            form = TypeForm(signals=_sound(document.data.get("signals")))
+        if problems:
             folder.broken.add(f"types/{document.stem}")
+        form = form or TypeForm()
         if reason := bad_name(document.stem):
             folder.findings.error((document.file, 0), f"The type's name {document.stem!r} {reason}.")
         check_retention(form.retention, document.place("retention"), folder.findings)
@@ -71,15 +71,6 @@ def _check_signals(form: TypeForm, document: Document, findings: Report) -> None
         for mistake in mistakes(signal):
             report = findings.warn if mistake.mild else findings.error
             report(document.place("signals", name, mistake.key), mistake.message, mistake.remedy)
-
-
-def _sound(signals: object) -> dict[str, SignalForm]:
-    forms: dict[str, SignalForm] = {}
-    for name, table in (signals if isinstance(signals, dict) else {}).items():
-        form, problems = convert(table, SignalForm, "a signal")
-        if not problems:
-            forms[name] = form
-    return forms
 
 
 def _check_names(
@@ -146,6 +137,16 @@ class Hierarchy:
             return described.form.level
         return ORDER[min(path.count("/"), len(ORDER) - 1)]
 
+    def report_lookalikes(self, findings: Report) -> None:
+        """Parents and the assets of lists need no table, so a slip would quietly make a second machine."""
+        first: dict[str, str] = {}
+        for path in self._paths:
+            other = first.setdefault(_plain(path), path)
+            if other != path and first[_plain(parent := path.rpartition("/")[0])] == parent:
+                below = (d.place() for p, d in self.described.items() if f"{p}/".startswith(f"{path}/"))
+                message = f"The assets {other!r} and {path!r} look alike."
+                findings.warn(next(below, ("signals/", 0)), message, "Are they one?")
+
     def model(self) -> dict[str, Asset]:
         assets = {}
         for path in self._paths:
@@ -160,6 +161,10 @@ class Hierarchy:
                 owner=self.owner(path),
             )
         return assets
+
+
+def _plain(path: str) -> str:
+    return "".join(character for character in path.casefold() if character.isalnum() or character == "/")
 
 
 def read_hierarchy(folder: Folder, plant: PlantForm, types: dict[str, Template]) -> Hierarchy:
@@ -184,8 +189,8 @@ def _read_asset(
 ) -> None:
     findings = folder.findings
     place = document.place(key)
-    if reason := next((f"{name!r} {reason}" for name in key.split("/") if (reason := bad_name(name))), ""):
-        findings.error(place, f"The asset's path {key!r} is wrong: the name {reason}.")
+    if reason := bad_path(key):
+        findings.error(place, f"The asset's path {key!r} is wrong: {reason}.")
         return
     path = hierarchy.full(key)
     if path in hierarchy.described:
@@ -193,17 +198,16 @@ def _read_asset(
         findings.error(place, f"The asset {key!r} is described in {file}:{line} already.", "Join the two.")
         return
     form, problems = convert(table, AssetForm, "an asset")
-    if form is None:
-        document.report(findings, [_dotted(problem) for problem in problems], key)
-        form = AssetForm(signals=_sound(table.get("signals")))
+    document.report(findings, [_dotted(problem, table) for problem in problems], key)
     hierarchy.add(path)
-    hierarchy.described[path] = Described(form, document, key)
+    hierarchy.described[path] = Described(form or AssetForm(), document, key)
 
 
-def _dotted(problem: Problem) -> Problem:
+def _dotted(problem: Problem, table: dict[str, object]) -> Problem:
     """``[machining.line1]`` makes tables within tables where a path in quotes was meant."""
-    if "is not a key of an asset" in problem.message and problem.remedy.startswith("Known"):
-        return problem._replace(remedy='Paths stand in quotes: ["area/line/cell"]. ' + problem.remedy)
+    nested = len(problem.path) == 1 and isinstance(table.get(str(problem.path[0])), dict)
+    if nested and problem.remedy.startswith("Known"):
+        return problem._replace(remedy='An asset is one table with its path in quotes: ["area/line/cell"].')
     return problem
 
 

@@ -45,16 +45,14 @@ def load(folder: Path, *, handles: Handles | None = None, environ: Mapping[str, 
         files.strangers()
     types = read_types(files)
     lines = read_connections(files)
-    signals: dict[str, Signal] = {}
-    if header is not None:
-        hierarchy = read_hierarchy(files, header.plant, types)
-        made = Signals(files, hierarchy, types, lines)
-        for file, text in files.tables():
-            for row in read_rows(file, text, findings):
-                made.add_row(row)
-        signals = made.make()
-        _lookalikes(hierarchy, findings)
-    if header is None or findings.wrong:
+    hierarchy = read_hierarchy(files, header.plant, types)
+    made = Signals(files, hierarchy, types, lines)
+    for file, text in files.tables():
+        for row in read_rows(file, text, findings):
+            made.add_row(row)
+    signals = made.make()
+    hierarchy.report_lookalikes(findings)
+    if findings.wrong:
         return Loaded(None, findings.ordered())
     numbered = _numbered(signals, made.formerly, handles)
     return Loaded(_plant(header, hierarchy, types, lines, numbered), findings.ordered())
@@ -111,19 +109,3 @@ def _connection(line: Line, assets: list[str], owner: str) -> Connection:
 def _common(assets: list[str]) -> str:
     """The deepest path that all of them lie on."""
     return posixpath.commonpath(assets)
-
-
-def _lookalikes(hierarchy: Hierarchy, findings: Report) -> None:
-    """Parents and the assets of lists need no table, so a slip would quietly make a second machine."""
-    plain: dict[str, str] = {}
-    for path in hierarchy.described:
-        plain.setdefault(_plain(path), path)
-    for path in hierarchy:
-        other = plain.setdefault(_plain(path), path)
-        if other != path:
-            place = next((d.place() for d in (hierarchy.described.get(path),) if d), ("assets/", 0))
-            findings.warn(place, f"The assets {path!r} and {other!r} look alike.", "Are they one?")
-
-
-def _plain(path: str) -> str:
-    return "".join(character for character in path.casefold() if character.isalnum() or character == "/")

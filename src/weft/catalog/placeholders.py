@@ -66,7 +66,7 @@ def _one(name: str, text: str, known: Mapping[str, Any], used: set[str]) -> Any:
         used.add(added[1])
         number = known[added[1]]
         if isinstance(number, bool) or not isinstance(number, int):
-            raise BadPlaceholder(f"{{{name}}} in {text!r} adds to {number!r}, which is not a whole number.")
+            raise BadPlaceholder(f"{{{name}}} in {text!r} adds to what is not a whole number.")
         return number + int(added[2].replace(" ", ""))
     raise BadPlaceholder(
         f"{{{name}}} in {text!r} is neither a parameter nor known.", nearest(name, known, label="Known here")

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from weft.catalog.findings import Report, nearest
-from weft.catalog.folder import Place, bad_name
+from weft.catalog.folder import Place, bad_name, bad_path
 from weft.catalog.forms import LIMITS, SignalForm
 from weft.model import Limits
 
@@ -133,8 +133,7 @@ class _Table:
                 "A cell with a comma stands in quotes.",
             )
             return None
-        values = self._values(cells, place)
-        return None if values is None else self._signal(values, place)
+        return self._signal(self._values(cells, place), place)
 
     def _header(self, cells: list[str], line: int) -> None:
         self.columns = cells
@@ -158,9 +157,9 @@ class _Table:
         self._ignored.add(number)
         self._findings.error(place, message, remedy)
 
-    def _values(self, cells: list[str], place: Place) -> dict[str, Any] | None:
+    def _values(self, cells: list[str], place: Place) -> dict[str, Any]:
+        """The cells that are sound: the others are findings, and do not hide what else is wrong."""
         values: dict[str, Any] = {}
-        sound = True
         for number, (column, cell) in enumerate(zip(self.columns, cells, strict=False)):
             if not cell or number in self._ignored:
                 continue
@@ -169,16 +168,14 @@ class _Table:
                 values[column] = read(cell.replace(",", ".") if self._comma and read is _number else cell)
             except _BadCell as error:
                 self._findings.error(place, f"{column!r} {error}, not {cell!r}.")
-                sound = False
-        return values if sound else None
+        return values
 
     def _signal(self, values: dict[str, Any], place: Place) -> CsvRow | None:
         asset, name = values.pop("asset", ""), values.pop("name", "")
-        wrong = [f"'asset': the name {part!r} {why}" for part in asset.split("/") if (why := bad_name(part))]
-        if why := bad_name(name):
-            wrong.append(f"'name': {name!r} {why}")
+        wrong = [f"'asset' {asset!r} is no path: {why}." for why in [bad_path(asset)] if why]
+        wrong += [f"'name' {name!r} {why}." for why in [bad_name(name)] if why]
         for message in wrong:
-            self._findings.error(place, f"{message}.")
+            self._findings.error(place, message)
         if wrong:
             return None
         address: dict[str, Any] = {}

@@ -25,17 +25,41 @@ class Problem(NamedTuple):
 
 
 def convert(data: Any, kind: Any, what: str, *, strict: bool = True) -> tuple[Any, list[Problem]]:
-    """``data`` as ``kind``, and nothing wrong; or None and all problems. ``what`` names it for people ("a
+    """``data`` as ``kind`` and all that is wrong with it. With problems the value is what remains without
+    them, so that it can be checked further, or None when too little remains. ``what`` names it for people ("a
     signal"). ``strict`` False reads numbers and booleans from text, as cells of a CSV need it."""
     try:
         value = msgspec.convert(data, kind, strict=strict, str_keys=True)
     except msgspec.ValidationError as error:
         problems = list(_problems(data, kind, what, (), strict))
-        return None, problems or [_whole(error)]
+        if not problems:
+            return None, [_whole(error)]
+        return _remains(data, problems, kind, strict=strict), problems
     if isinstance(value, msgspec.Struct) and not value.__struct_config__.forbid_unknown_fields:
         unknown = list(_problems(data, kind, what, (), strict))  # other people's Structs may be lenient
         return (None, unknown) if unknown else (value, [])
     return value, []
+
+
+def _remains(data: Any, problems: list[Problem], kind: Any, *, strict: bool) -> Any:
+    remaining = data
+    for problem in problems:
+        remaining = _without(remaining, problem.path)
+    try:
+        return msgspec.convert(remaining, kind, strict=strict, str_keys=True)
+    except msgspec.ValidationError:
+        return None
+
+
+def _without(data: Any, path: KeyPath) -> Any:
+    """``data`` without the key at ``path``; a list goes as a whole."""
+    if not path or not isinstance(data, Mapping) or path[0] not in data:
+        return data
+    rest = {key: value for key, value in data.items() if key != path[0]}
+    inner = data[path[0]]
+    if len(path) > 1 and isinstance(inner, Mapping):
+        rest[str(path[0])] = _without(inner, path[1:])
+    return rest
 
 
 def _problems(data: Any, kind: Any, what: str, path: KeyPath, strict: bool) -> Iterator[Problem]:

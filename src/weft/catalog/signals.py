@@ -191,8 +191,8 @@ class Signals:
     def _line(self, draft: Draft, form: SignalForm) -> Line | None:
         name = draft.connection(form)
         if not name:
-            message = "Neither this signal nor its asset names a connection."
-            self._findings.error(draft.place(), message, 'Add connection = "…".')
+            message = "No connection: neither the signal nor its asset names one."
+            self._findings.error(draft.asset_place(), message, 'Add connection = "…".')
             return None
         line = self._lines.found.get(name)
         if line is None and name not in self._lines.broken:
