@@ -3,6 +3,8 @@
 import anyio
 import pytest
 from clocks import HandClock
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from weft.connect import Point, Recorder
 from weft.connect.modbus import Address, Config, DeviceClock
@@ -151,6 +153,40 @@ async def test_a_refused_register_is_asked_again_after_a_minute_and_comes_back()
     await bench.cycles(65)
     assert bench.device.asked == [(1, 3, 0, 3)]
     assert bench.values == {0: 0, 1: 1, 2: 2}
+
+
+@pytest.mark.card("modbus", "bad_signal")
+@settings(max_examples=100, deadline=None)
+@given(
+    wanted=st.lists(
+        st.tuples(st.integers(0, 150), st.sampled_from(["uint16", "uint32", "uint64"])), max_size=40
+    ),
+    absent=st.sets(st.integers(0, 154), max_size=60),
+    most=st.integers(4, 125),
+    gap=st.integers(0, 10),
+    clock=st.sampled_from([None, DeviceClock(register=0, type="uint32", unit="s")]),
+)
+def test_whatever_is_absent_the_rest_is_read_and_soon_without_a_refusal(wanted, absent, most, gap, clock):
+    """For any device: in every cycle each point is read or refused, rightly; in the third nothing is asked
+    for any more that the device refuses."""
+
+    async def three_cycles():
+        bench = Bench(*(Address(register=r, type=t) for r, t in wanted), gap=gap, clock=clock)
+        bench.device.absent, bench.device.most = dict.fromkeys(absent, 2), most
+        for cycle in range(3):
+            bench.device.memory[1] = cycle  # the clock goes on, so that nothing is withheld as said before
+            await bench.cycles(seconds=0)
+            there = [i for i, (r, t) in enumerate(wanted) if not absent & set(range(r, r + WIDTH[t]))]
+            assert sorted(bench.values) == there
+            assert set(bench.link.refused) == {f"s{i}" for i in range(len(wanted))} - {f"s{i}" for i in there}
+        for _, _, start, count in bench.device.asked:
+            assert count <= most
+            assert not absent & set(range(start, start + count))
+
+    anyio.run(three_cycles)
+
+
+WIDTH = {"uint16": 1, "uint32": 2, "uint64": 4}
 
 
 async def test_a_table_the_device_does_not_have_is_refused_whole():
