@@ -17,4 +17,5 @@ if __name__ == "__main__":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != int(starter):
             sys.exit("the starter ended before its child began")
+    os.umask(0o077)  # whatever it stores is its owner's only
     os.execv(program, [program, *arguments])  # noqa: S606  # no shell is wanted

@@ -124,7 +124,6 @@ class NatsServer:
                 stdout=DEVNULL,
                 stderr=errors,
                 env={**environment, "GOMEMLIMIT": MEMORY},
-                umask=0o077,
             )
 
     async def _accepts(self) -> None:
