@@ -35,7 +35,7 @@ def _decimal(text: str, unit: TimeUnit) -> int | None:
     try:
         number = Decimal(text) if len(text) <= 40 and "_" not in text else Decimal("NaN")
         # The bound comes first: int() of 1e999999 would take all memory.
-        if not number.is_finite() or abs(number) > MAX_NS:
+        if not number.is_finite() or not MIN_NS <= number <= MAX_NS:
             return None
     except InvalidOperation:
         return None

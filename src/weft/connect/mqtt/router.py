@@ -46,13 +46,21 @@ class Target(NamedTuple):
 
 
 class Payload:
-    """A payload, decoded as JSON when it is first asked for, and once."""
+    """A payload, decoded as JSON when it is first asked for, and once; its times likewise."""
 
-    __slots__ = ("_document", "bytes")
+    __slots__ = ("_document", "_times", "bytes")
 
     def __init__(self, data: bytes) -> None:
         self.bytes = data
         self._document: Any = ABSENT
+        self._times: dict[tuple[Steps, TimeUnit], int | None] = {}
+
+    def time(self, path: Steps, unit: TimeUnit) -> int | None:
+        """ns UTC, None when there is no time."""
+        key = path, unit
+        if key not in self._times:
+            self._times[key] = moment(self.at(path), unit)
+        return self._times[key]
 
     def at(self, path: Steps) -> Any:
         """NOT_JSON, ABSENT or what is there."""
@@ -164,7 +172,7 @@ class Router:
 
     def _time(self, payload: Payload, target: Target, now: int) -> tuple[int, int]:
         if target.time:
-            time = moment(payload.at(target.time), target.time_unit)
+            time = payload.time(target.time, target.time_unit)
             if time is not None:
                 return time, 0
             self._tally.add("time not readable")

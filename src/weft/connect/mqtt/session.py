@@ -59,6 +59,7 @@ class Session:
     def __init__(self, config: Config, client_id: str, user: str, password: str, *, clean: bool) -> None:
         self.present = False
         self.dropped = 0
+        self._opened = False
         self._config = config
         self._where = f"{config.host}:{config.at}"
         self._waiting: list[Message] = []
@@ -93,13 +94,14 @@ class Session:
                     raise refusal(error._code, config.version, self._where) from error  # noqa: SLF001  # no other way
         if self._lost is not None:
             raise self._lost
+        self._opened = True
 
     async def close(self) -> None:
         """Says good-bye and lets the broker hang up: a socket that is closed while the broker still sends takes
         our last acknowledgements with it. The broker keeps the session unless it was a clean one."""
         connection = self._client._connection  # noqa: SLF001  # disconnect() closes at once
         with anyio.move_on_after(FAREWELL, shield=True):
-            if connection is not None and self._lost is None:
+            if self._opened and self._lost is None:
                 connection.send_disconnect()
                 while self._lost is None:
                     await self._news.wait()

@@ -19,26 +19,42 @@ CONNECTED = b"\x20\x02\x00\x00"
 CONNECTED_5 = b"\x20\x03\x00\x00\x00"
 
 
-@asynccontextmanager
-async def answering(*answers):
-    """A server that sends one answer for each piece that it receives; yields its port and what it received."""
-    received = []
+class Odd:
+    """A server that gives one answer to each piece that it receives, and keeps the pieces."""
 
-    async def handle(stream):
+    def __init__(self, answers):
+        self.pieces = []
+        self.port = 0
+        self._answers = list(answers)
+        self._news = anyio.Event()
+
+    async def handle(self, stream):
         async with stream:
             try:
-                for answer in answers:
-                    received.append(await stream.receive())
-                    await stream.send(answer(received[-1]) if callable(answer) else answer)
-                while True:
-                    received.append(await stream.receive())
+                while not self.pieces or self.pieces[-1][0] != 0xE0:
+                    self.pieces.append(await stream.receive())
+                    news, self._news = self._news, anyio.Event()
+                    news.set()
+                    if self._answers:
+                        answer = self._answers.pop(0)
+                        await stream.send(answer(self.pieces[-1]) if callable(answer) else answer)
             except (anyio.EndOfStream, anyio.BrokenResourceError):
                 pass
 
+    async def until(self, condition):
+        with anyio.fail_after(5):
+            while not condition():
+                await self._news.wait()
+
+
+@asynccontextmanager
+async def answering(*answers):
+    odd = Odd(answers)
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    odd.port = listener.extra(SocketAttribute.local_port)
     async with listener, anyio.create_task_group() as group:
-        group.start_soon(listener.serve, handle)
-        yield listener.extra(SocketAttribute.local_port), received
+        group.start_soon(listener.serve, odd.handle)
+        yield odd
         group.cancel_scope.cancel()
 
 
@@ -68,9 +84,9 @@ async def run(port, *topics, **config):
     ],
 )
 async def test_a_refusal_says_who_can_help(version, answer, error, text):
-    async with answering(answer) as (port, _):
+    async with answering(answer) as odd:
         with pytest.raises(error, match=text):
-            await run(port, version=version)
+            await run(odd.port, version=version)
 
 
 async def test_a_broker_that_hangs_up_before_it_answers_is_a_retry():
@@ -91,9 +107,9 @@ async def test_a_refused_subscription_refuses_its_signals_only():
     def answer(subscribe):
         return b"\x90\x04" + subscribe[2:4] + b"\x01\x80"
 
-    async with answering(CONNECTED, answer) as (port, _), anyio.create_task_group() as group:
+    async with answering(CONNECTED, answer) as odd, anyio.create_task_group() as group:
         link = Recorder(points("a", "secret"))
-        group.start_soon(Mqtt(Config(host="127.0.0.1", port=port)).run, link)
+        group.start_soon(Mqtt(Config(host="127.0.0.1", port=odd.port)).run, link)
         await link.until(lambda: bool(link.details))
         group.cancel_scope.cancel()
     assert list(link.refused) == ["secret"]
@@ -104,9 +120,9 @@ async def test_a_session_taken_over_needs_a_person():
     def answer(subscribe):
         return b"\x90\x04" + subscribe[2:4] + b"\x00\x01" + b"\xe0\x02\x8e\x00"
 
-    async with answering(CONNECTED_5, answer) as (port, _):
+    async with answering(CONNECTED_5, answer) as odd:
         with pytest.raises(NeedsHuman, match="client_id"):
-            await run(port, "a", version="5")
+            await run(odd.port, "a", version="5")
 
 
 async def test_a_packet_without_end_is_not_buffered():
@@ -115,15 +131,15 @@ async def test_a_packet_without_end_is_not_buffered():
     def answer(subscribe):
         return b"\x90\x03" + subscribe[2:4] + b"\x01" + huge
 
-    async with answering(CONNECTED, answer) as (port, _):
+    async with answering(CONNECTED, answer) as odd:
         with pytest.raises(NeedsHuman, match="268,435,455 bytes"):
-            await run(port, "a")
+            await run(odd.port, "a")
 
 
 async def test_no_answer_to_a_subscription_is_a_retry():
-    async with answering(CONNECTED) as (port, _):
+    async with answering(CONNECTED) as odd:
         with pytest.raises(Retry, match="does not answer a subscription"):
-            await run(port, "a")
+            await run(odd.port, "a")
 
 
 async def test_junk_packets_do_not_stop_the_reading():
@@ -133,9 +149,9 @@ async def test_junk_packets_do_not_stop_the_reading():
     def answer(subscribe):
         return b"\x90\x03" + subscribe[2:4] + b"\x01" + junk + publish
 
-    async with answering(CONNECTED, answer) as (port, _), anyio.create_task_group() as group:
+    async with answering(CONNECTED, answer) as odd, anyio.create_task_group() as group:
         link = Recorder(points("a"))
-        group.start_soon(Mqtt(Config(host="127.0.0.1", port=port)).run, link)
+        group.start_soon(Mqtt(Config(host="127.0.0.1", port=odd.port)).run, link)
         await link.until(lambda: bool(link.rows))
         group.cancel_scope.cancel()
     assert [row.value for row in link.rows] == [7]
@@ -148,13 +164,10 @@ async def test_an_acknowledgement_follows_the_samples():
     def answer(subscribe):
         return b"\x90\x03" + subscribe[2:4] + b"\x01" + publish
 
-    async with answering(CONNECTED, answer) as (port, received), anyio.create_task_group() as group:
+    async with answering(CONNECTED, answer) as odd, anyio.create_task_group() as group:
         link = Recorder(points("a"))
-        link.emit = lambda batch: seen.append((len(batch), [data for data in received if data[0] == 0x40]))
-        group.start_soon(Mqtt(Config(host="127.0.0.1", port=port)).run, link)
-        with anyio.fail_after(5):
-            while not any(data[0] == 0x40 for data in received):
-                await anyio.sleep(0.01)
+        link.emit = lambda batch: seen.append((len(batch), [data for data in odd.pieces if data[0] == 0x40]))
+        group.start_soon(Mqtt(Config(host="127.0.0.1", port=odd.port)).run, link)
+        await odd.until(lambda: b"\x40\x02\x00\x07" in odd.pieces)
         group.cancel_scope.cancel()
     assert seen == [(1, [])]
-    assert b"\x40\x02\x00\x07" in received
