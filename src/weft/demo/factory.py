@@ -25,6 +25,7 @@ class Factory:
         self.mill = Mill(seed, self.milled)
         self.washer = Washer(seed, self.milled, self.washed)
         self.packing = Packing(seed, self.washed)
+        self.packing.pack = [self.mill.premade() for _ in range(3)]
         for _ in range(3):
             self.washed.put(self.mill.premade())
         for _ in range(4):

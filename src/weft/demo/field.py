@@ -26,8 +26,8 @@ SERVERS: Final = ("mill", "washer", "meters", "broker")
 PROCESSES: Final = (*SERVERS, "packing")
 PATIENCE: Final = 30.0  # s for all to accept connections
 RESTART: Final = 0.2  # s before a crashed process is started again
-HASTE: Final = 5  # crashes in a row, each soon after the start, that mean it cannot run
-SHORT: Final = 2.0  # s
+HASTE: Final = 3  # crashes in a row, each soon after the start, that mean it cannot run
+SHORT: Final = 10.0  # s
 LOOK: Final = 0.02
 
 
@@ -201,5 +201,5 @@ class Field:
 
     def _last_words(self, name: str, what: str) -> str:
         log = self.folder / f"{name}.log"
-        words = log.read_text(encoding="utf-8", errors="replace")[-2000:].strip() if log.exists() else ""
+        words = log.read_text(encoding="utf-8", errors="replace")[-600:].strip() if log.exists() else ""
         return f"The field's process {name} {what}. {words}"

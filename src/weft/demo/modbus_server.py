@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import anyio
-from anyio.abc import SocketStream
+from anyio.abc import SocketAttribute, SocketStream, TaskStatus
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from weft.demo.factory import Factory
@@ -51,13 +51,21 @@ class ModbusServer:
         self._lockstep = lockstep
         self._read = anyio.Event()
 
-    async def run(self, port: int, resume: int | None = None) -> None:
-        """Until cancelled. ``resume`` is the step from which a lock-step goes on."""
+    async def run(
+        self,
+        port: int,
+        resume: int = 0,
+        *,
+        task_status: TaskStatus[int] = anyio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Until cancelled; reports its port when it listens. ``resume`` is the step from which a lock-step
+        goes on."""
         if self._lockstep:
-            await fast_forward(self._factory, resume or 0)
+            await fast_forward(self._factory, resume)
         await self._show()
         listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=port)
-        async with anyio.create_task_group() as tasks:
+        task_status.started(listener.extra(SocketAttribute.local_port))  # noqa: S610  # no Django here
+        async with listener, anyio.create_task_group() as tasks:
             tasks.start_soon(self._steps if self._lockstep else self._plays)
             await listener.serve(self._serve)
 

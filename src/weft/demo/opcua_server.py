@@ -12,6 +12,7 @@ from functools import partial
 from typing import Final
 
 import anyio
+from anyio.abc import TaskStatus
 from asyncua import ua
 from asyncua.common.node import Node
 from asyncua.server.server import Server
@@ -64,10 +65,11 @@ class OpcUaServer:
         self._nodes: dict[str, ua.NodeId] = {}
         self._shown: dict[str, Value] = {}
 
-    async def run(self, port: int) -> None:
-        """Until cancelled."""
+    async def run(self, port: int, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Until cancelled; reports when it listens."""
         logging.getLogger("asyncua").setLevel(logging.ERROR)
         async with self._serving(port) as server:
+            task_status.started()
             await play(self._factory, self._timeline, 1, partial(self._show, server))
             await anyio.sleep_forever()
 
