@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Router, get
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.params import Parameter
 
 from weft.catalog.api import Connection, Plant
@@ -116,7 +116,7 @@ def router(plant: Callable[[], Plant]) -> Router:
 
 
 @get("/plant", summary="The plant")
-async def get_plant(plant: Plant) -> PlantView:
+async def get_plant(plant: NamedDependency[Plant]) -> PlantView:
     enterprise, site = [*plant.assets, "", ""][:2]
     return PlantView(
         name=plant.name,
@@ -133,7 +133,7 @@ async def get_plant(plant: Plant) -> PlantView:
 
 @get("/assets", summary="The equipment hierarchy, parents before children")
 async def get_assets(
-    plant: Plant,
+    plant: NamedDependency[Plant],
     below: Annotated[str, Parameter(description="Only this asset and everything below it.")] = "",
 ) -> list[AssetView]:
     own: dict[str, int] = {}
@@ -152,7 +152,7 @@ async def get_assets(
 
 @get("/signals", summary="Signals, searched and in pages")
 async def get_signals(
-    plant: Plant,
+    plant: NamedDependency[Plant],
     search: Annotated[
         str, Parameter(description="Words that all occur in the path, description or unit; case is ignored.")
     ] = "",
@@ -178,7 +178,7 @@ async def get_signals(
 
 
 @get("/connections", summary="The lines to the field")
-async def get_connections(plant: Plant) -> list[ConnectionView]:
+async def get_connections(plant: NamedDependency[Plant]) -> list[ConnectionView]:
     counts: dict[str, int] = {}
     for signal in plant.signals.values():
         counts[signal.connection] = counts.get(signal.connection, 0) + 1

@@ -189,4 +189,6 @@ def _kind(data: Any) -> str:
 
 
 def _named(path: KeyPath, otherwise: str) -> str:
-    return f"{path[-1]!r}" if path else otherwise
+    if not path:
+        return otherwise
+    return f"{path[-1]!r}" if isinstance(path[-1], str) else f"Element {path[-1] + 1}"
