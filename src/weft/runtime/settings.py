@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 
@@ -30,16 +30,19 @@ __all__ = [
 ]
 
 
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+
+
 class Web(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the pages and the API listen; loopback unless said otherwise. Port 0 takes any free one."""
 
     host: str = "127.0.0.1"
-    port: int = 8080
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8080
 
 
 class BusSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``url``: an existing nats-server; empty starts one of our own. ``credentials``: file with the seed or
-    token for it. ``store``: folder of the own server's streams; empty is the state folder."""
+    """``url``: an existing nats-server; empty starts one of our own. ``credentials``: file
+    of credentials (JWT and key) for it. ``store``: folder of the own server's streams; empty is the state folder."""
 
     url: str = ""
     credentials: str = ""
@@ -50,16 +53,16 @@ class HistorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """The live tail is written as a segment after ``seal_rows`` samples or ``seal_seconds`` seconds.
     ``folder``: where segments lie; empty is the state folder."""
 
-    seal_rows: int = 1_000_000
-    seal_seconds: float = 60.0
+    seal_rows: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
+    seal_seconds: Seconds = 60.0
     folder: str = ""
 
 
 class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Samples are published every ``flush_seconds``; at most ``queue_rows`` of them wait per connection."""
 
-    flush_seconds: float = 0.05
-    queue_rows: int = 1_000_000
+    flush_seconds: Seconds = 0.05
+    queue_rows: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
 
 
 TABLES: Final[dict[str, type[msgspec.Struct]]] = {
