@@ -23,6 +23,7 @@ function show([handle, text, mark, quality, time]: Row): void {
   if (row.dataset["mark"] !== mark) row.dataset["mark"] = mark;
   const age = row.querySelector<HTMLElement>("time")!;
   age.dataset["at"] = String(time);
+  put(age, ageText(live.now() - time));
   freshen(row as HTMLTableRowElement, age);
 }
 
