@@ -22,6 +22,7 @@ __all__ = ["Shdr"]
 LISTEN: Final = 5.0  # s a browse listens at most
 QUIET: Final = 1.0  # s without a line after which a browse has heard the whole first burst
 CHUNK: Final = 65536
+HIGH_PRESSURE: Final = 0.9
 
 
 class Shdr:
@@ -55,6 +56,10 @@ class Shdr:
             pulse.heard(reader.pong)
             link.up(self._detail(reader))
             link.emit(batch)
+            while link.pressure > HIGH_PRESSURE:
+                # Unread, the lines wait in the socket and then in the adapter.
+                await link.clock.sleep(0.05)
+                pulse.heard(reader.pong)
 
     async def _receive(self, stream: SocketStream, pulse: Pulse) -> bytes:
         """The next bytes, asking for a sign of life meanwhile. Raises Retry."""

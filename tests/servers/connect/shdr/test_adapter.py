@@ -178,6 +178,23 @@ async def test_browse_lists_keys_with_a_category_and_probe_says_who_answers():
         assert "manufacturer Weaver, 3 keys" in await connector.probe()
 
 
+async def test_under_pressure_lines_wait_at_the_adapter():
+    count = 300_000
+    burst = b"".join(b"|Xpos|%d\n" % n for n in range(count))
+    async with serving(Adapter(burst)) as adapter, anyio.create_task_group() as group:
+        link = Recorder([X])
+        link.pressure = 1.0
+        group.start_soon(shdr(adapter).run, link)
+        await link.until(lambda: bool(link.batches))
+        await anyio.sleep(0.2)  # time to do it wrong
+        assert len(link.batches) == 1
+        link.pressure = 0.0
+        await link.until(lambda: sum(map(len, link.batches)) == count, 30)
+        group.cancel_scope.cancel()
+    values = [value for batch in link.batches for value in batch.values()]
+    assert values == list(range(count))
+
+
 async def test_nobody_there_is_a_retry():
     async with serving(Adapter()) as adapter:
         port = adapter.port
