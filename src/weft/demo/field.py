@@ -8,6 +8,7 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Collection
 from contextlib import AsyncExitStack
 from pathlib import Path
 from subprocess import DEVNULL
@@ -24,7 +25,7 @@ __all__ = ["Field", "FieldFailed", "Ports"]
 
 SERVERS: Final = ("mill", "washer", "meters", "broker")
 PROCESSES: Final = (*SERVERS, "packing")
-PATIENCE: Final = 30.0  # s for all to accept connections
+PATIENCE: Final = 60.0  # s for all to accept connections
 RESTART: Final = 0.2  # s before a crashed process is started again
 HASTE: Final = 3  # crashes in a row, each soon after the start, that mean it cannot run
 SHORT: Final = 10.0  # s
@@ -56,7 +57,7 @@ class Field:
     runs ``speed`` times as fast from there. It ends after ``until`` simulated seconds; the last state stays.
     ``pace="read"`` makes the Modbus devices wait for their reader instead. ``truth`` is the folder for what was
     really shown, ``folder`` a private one for broker and logs (default: a temporary one). Without ``wait`` the
-    servers are still starting when the block is entered.
+    servers are still starting when the block is entered. ``processes`` are those that run at all.
 
     A crashed process is started again; one that crashes at every start is given up and told in ``failed``, and
     the others go on. Raises FieldFailed when a server does not come up.
@@ -74,12 +75,13 @@ class Field:
         pace: Literal["time", "read"] = "time",
         hold: bool = False,
         wait: bool = True,
+        processes: Collection[str] = PROCESSES,
     ) -> None:
         self.seed = seed
         self.start = time.time_ns() if start is None else start
         self.truth = truth
         self.failed: dict[str, str] = {}
-        self.restarts = dict.fromkeys(PROCESSES, 0)
+        self.restarts = dict.fromkeys(processes, 0)
         self._wanted = folder
         self._hold = hold
         self._wait = wait
@@ -105,10 +107,10 @@ class Field:
             self.ports = self._choose_ports()
             tasks = await self._stack.enter_async_context(anyio.create_task_group())
             self._stack.callback(tasks.cancel_scope.cancel)
-            for name in PROCESSES:
+            for name in self.restarts:
                 tasks.start_soon(self._keep, name)
             if self._wait:
-                await self.up(*SERVERS)
+                await self.up(*(name for name in SERVERS if name in self.restarts))
             up = True
         finally:
             if not up:

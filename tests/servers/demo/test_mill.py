@@ -44,7 +44,7 @@ def shown_by_mill(tmp_path):
 async def test_every_change_arrives_with_its_value_type_and_time(field, tmp_path, replay, until):
     with anyio.fail_after(90):
         async with (
-            field(until=30.0) as f,
+            field(until=30.0, processes=["mill"]) as f,
             Client(f"opc.tcp://127.0.0.1:{f.ports.mill}/model-factory") as client,
         ):
             nodes = nodes_of(client, await client.get_namespace_index(NAMESPACE))

@@ -65,7 +65,10 @@ def washer_of(data):
 async def test_in_lock_step_a_reader_sees_every_state(field, tmp_path, replay):
     seen = {}
     with anyio.fail_after(90):
-        async with field(pace="read", until=40.0) as f, await dial(f.ports.washer) as stream:
+        async with (
+            field(pace="read", until=40.0, processes=["washer"]) as f,
+            await dial(f.ports.washer) as stream,
+        ):
             end = f.start // 1_000_000 + 40_000
             clock = 0
             while clock < end:

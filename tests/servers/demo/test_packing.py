@@ -60,7 +60,7 @@ def rows_of(messages):
 
 async def test_every_message_arrives_as_it_was_meant(field, tmp_path, replay, until):
     with anyio.fail_after(90):
-        async with field(until=90.0, speed=30.0) as f:
+        async with field(until=90.0, speed=30.0, processes=["packing", "broker"]) as f:
             secret = await anyio.Path(f.ports.password.removeprefix("file:")).read_text()
             async with subscriber(f.ports.broker, f.ports.user, secret) as found:
                 f.release()
