@@ -43,7 +43,9 @@ def explained(endpoint: str, dialogue: Dialogue) -> Iterator[None]:
     except WeftError:
         raise
     except UaStatusCodeError as error:
-        raise _refused(endpoint, _name(error)) from error
+        # The transport's error message says more than the code that asyncua makes of it.
+        told = dialogue.fault.removeprefix("error ") if dialogue.fault.startswith("error ") else ""
+        raise _refused(endpoint, told or status_text(int(error.code))) from error
     except InvalidSignature as error:
         raise NeedsHuman(
             f"{endpoint} did not prove that it holds the key of its certificate.",
@@ -84,10 +86,6 @@ def _refused(endpoint: str, name: str) -> WeftError:
             "(its list of rejected certificates), file own/certificate.der of `certificates`.",
         )
     return Retry(f"{endpoint} answered {name}.")
-
-
-def _name(error: UaStatusCodeError) -> str:
-    return status_text(int(error.code))
 
 
 def status_text(code: int) -> str:

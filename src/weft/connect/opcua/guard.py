@@ -57,8 +57,8 @@ def install() -> None:
     for made in vars(ua_binary).values():
         if hasattr(made, "cache_clear"):
             made.cache_clear()  # decoders made before now have no bounds
-    # It logs whole requests, passwords among them, at DEBUG, and a stack for every line that is lost.
-    logging.getLogger("asyncua").setLevel(logging.CRITICAL)
+    # It logs whole requests, passwords among them, at DEBUG, and much of every line that is lost.
+    logging.getLogger("asyncua").setLevel(logging.CRITICAL + 1)
 
 
 def _no_negative(method: Callable[..., Any], lowest: int) -> Callable[..., Any]:

@@ -187,15 +187,19 @@ def test_known_layouts(wire, data):
         (data.draw(st.sampled_from(FIXED)), *data.draw(st.tuples(*[st.booleans()] * 4)))
         for _ in range(data.draw(st.integers(1, 4)))
     ]
-    chosen = [shapes[i % len(shapes)] for i in range(n)]
+    pools = [data.draw(st.lists(scalars[shape[0]], min_size=3, max_size=3)) for shape in shapes]
+    codes = data.draw(st.lists(st.integers(1, 2**32 - 1), min_size=3, max_size=3))
+    moments = data.draw(st.lists(times, min_size=4, max_size=4))
     decoder = wire.decoder()
-    for _ in range(3):
+    for turn in range(3):
         items = []
-        for handle, (kind, valued, status, source, server) in enumerate(chosen):
-            value = ua.Variant(data.draw(scalars[kind]), ua.VariantType(int(kind))) if valued else None
-            code = ua.StatusCode(data.draw(st.integers(1, 2**32 - 1)) if status else 0)
-            moments = [data.draw(times) if there else None for there in (source, server)]
-            items.append((handle, ua.DataValue(value, code, *moments)))
+        for i in range(n):
+            kind, valued, status, source, server = shapes[i % len(shapes)]
+            pick = (i + turn) % 3
+            value = ua.Variant(pools[i % len(shapes)][pick], ua.VariantType(int(kind))) if valued else None
+            code = ua.StatusCode(codes[pick] if status else 0)
+            stamps = [moments[pick] if source else None, moments[pick + 1] if server else None]
+            items.append((i, ua.DataValue(value, code, *stamps)))
         message = wire.publish_response(wire.data_change(items))
         agree(wire, message, decoder.publish(message, wire.RECEIVED).batches)
 

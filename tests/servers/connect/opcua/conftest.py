@@ -1,0 +1,174 @@
+"""Servers for the tests of this folder, each in a process of its own."""
+
+import json
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+
+from weft.connect import Line, Point, Recorder
+from weft.connect.opcua import Address, Config, OpcUa
+from weft.runtime import SystemClock
+
+HERE = pathlib.Path(__file__).parent
+NODE = HERE.parents[2] / "peers" / "node-opcua"
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+class Peer:
+    """The process of peer.py, which can be killed and started again on the same port."""
+
+    def __init__(self, **options):
+        self.options = {"port": free_port(), **options}
+        self.url = f"opc.tcp://127.0.0.1:{self.options['port']}"
+        self._process = None
+
+    def start(self):
+        command = [sys.executable, str(HERE / "peer.py"), json.dumps(self.options)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout.readline() == "ready\n"
+        return self
+
+    async def tell(self, *words):
+        """Sends a command and waits until it is done."""
+
+        def ask():
+            print(*words, file=self._process.stdin, flush=True)
+            assert self._process.stdout.readline() == "done\n"
+
+        await anyio.to_thread.run_sync(ask)
+
+    def signal(self, number):
+        self._process.send_signal(number)
+
+    def kill(self):
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process.stdin.close()
+            self._process.stdout.close()
+            self._process = None
+
+
+@pytest.fixture(scope="session")
+def _shared_peer(tmp_path_factory):
+    peer = Peer(folder=str(tmp_path_factory.mktemp("peer"))).start()
+    yield peer
+    peer.kill()
+
+
+@pytest.fixture
+def peer(_shared_peer):
+    """A server that nobody kills, with all security policies."""
+    return _shared_peer
+
+
+@pytest.fixture
+def make_peer():
+    """A server of this test's own: ``make_peer(users={...})``."""
+    made = []
+
+    def make(**options):
+        made.append(Peer(**options).start())
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.kill()
+
+
+class Watch:
+    """A Line, the batches it forwards, and a way to wait for its next news."""
+
+    def __init__(self, connector, points):
+        self.batches = []
+        self._news = anyio.Event()
+        self.line = Line(
+            "peer", connector, points, clock=SystemClock(), forward=self._forward, tell=self.tell
+        )
+
+    @property
+    def status(self):
+        return self.line.status
+
+    def tell(self, *_):
+        news, self._news = self._news, anyio.Event()
+        news.set()
+
+    async def until(self, condition, seconds=20.0):
+        with anyio.fail_after(seconds):
+            while not condition():
+                await self._news.wait()
+
+    def _forward(self, batch):
+        self.batches.append(batch)
+        self.tell()
+
+
+class Kit:
+    """What the tests of this folder do again and again."""
+
+    NODE = NODE
+
+    @staticmethod
+    def config(url, **more):
+        more = {"security": "none", "publishing_interval": 0.05, "timeout": 5.0, **more}
+        return Config(endpoint=url, **more)
+
+    @staticmethod
+    def points(*names, space="nsu=urn:peer:plant;s=", first=0, **more):
+        return [
+            Point(first + i, f"p/{name}", Address(node=space + name, **more)) for i, name in enumerate(names)
+        ]
+
+    @staticmethod
+    @asynccontextmanager
+    async def running(config, points):
+        """The connector on a Recorder; ends with it."""
+        link = Recorder(points)
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as group:
+                group.start_soon(OpcUa(config).run, link)
+                yield link
+                group.cancel_scope.cancel()
+
+    @staticmethod
+    @asynccontextmanager
+    async def line(config, points):
+        """The connector on a Line; gives what is known of it."""
+        watch = Watch(OpcUa(config), points)
+        with anyio.fail_after(45):
+            async with anyio.create_task_group() as group:
+                group.start_soon(watch.line.run)
+                yield watch
+                group.cancel_scope.cancel()
+
+
+@pytest.fixture(scope="session")
+def kit():
+    return Kit
+
+
+@pytest.fixture(scope="session")
+def node_opcua():
+    """The folder of node-opcua's scripts, installed."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("node-opcua needs node and npm")
+    if not (NODE / "node_modules" / "node-opcua").is_dir():
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        try:
+            done = subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=300, check=False)
+        except subprocess.TimeoutExpired:
+            pytest.skip("npm ci did not end within five minutes")
+        if done.returncode:
+            pytest.skip(f"npm ci failed: {done.stderr.strip().splitlines()[-1:]}")
+    return NODE

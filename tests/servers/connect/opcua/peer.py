@@ -1,0 +1,116 @@
+"""An asyncua server in a process of its own. argv: JSON {port, folder, users}; commands on stdin, answers on stdout."""
+
+import asyncio
+import json
+import logging
+import pathlib
+import sys
+import uuid
+from datetime import UTC, datetime
+
+from asyncua import Server, ua
+from asyncua.crypto.cert_gen import setup_self_signed_certificate
+from asyncua.crypto.permission_rules import SimpleRoleRuleset, User, UserRole
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+V = ua.VariantType
+MOMENT = datetime(2026, 11, 21, 6, 0, 0, 123456, tzinfo=UTC)
+SCALARS = {
+    "Boolean": True, "SByte": -5, "Byte": 200, "Int16": -12, "UInt16": 65535, "Int32": -12, "UInt32": 2**32 - 1,
+    "Int64": -(2**63), "UInt64": 2**64 - 1, "Float": 0.5, "Double": -0.0, "String": "000123", "DateTime": MOMENT,
+    "Guid": uuid.UUID(int=7), "ByteString": b"\x00\xff", "XmlElement": ua.XmlElement("<a/>"),
+    "NodeId": ua.NodeId("x", 3), "ExpandedNodeId": ua.ExpandedNodeId("x", 3),
+    "StatusCode": ua.StatusCode(0x80340000), "QualifiedName": ua.QualifiedName("q", 2),
+    "LocalizedText": ua.LocalizedText("Guten Tag", "de"), "ExtensionObject": ua.Range(1.0, 2.0),
+}  # fmt: skip
+ARRAYS = {
+    "Doubles": ua.Variant([1.0, 2.5], V.Double), "Texts": ua.Variant(["a", None, ""], V.String),
+    "Matrix": ua.Variant([[1, 2, 3], [4, 5, 6]], V.Int32, Dimensions=[2, 3], is_array=True),
+    "Ranges": ua.Variant([ua.Range(1.0, 2.0)], V.ExtensionObject, is_array=True),
+    "Mixed": ua.Variant([ua.Variant(1, V.Byte), ua.Variant("z")], V.Variant, is_array=True),
+    "Nothing": ua.Variant([], V.Int16, is_array=True),
+    "Nested": ua.Variant(ua.DataValue(ua.Variant(7, V.Int16)), V.DataValue),
+    "Diagnosis": ua.Variant(ua.DiagnosticInfo(AdditionalInfo="d"), V.DiagnosticInfo),
+}  # fmt: skip
+
+
+class Users:
+    def __init__(self, users):
+        self._users = users
+
+    def get_user(self, iserver, username=None, password=None, certificate=None):
+        if not self._users or (username and self._users.get(username) == password):
+            return User(role=UserRole.User)
+        return None
+
+
+async def make(port, folder, users):
+    server = Server(user_manager=Users(users))
+    await server.init()
+    server.set_endpoint(f"opc.tcp://127.0.0.1:{port}")
+    server.set_server_name("peer")
+    policies = [ua.SecurityPolicyType.NoSecurity]
+    if folder:
+        key, cert = pathlib.Path(folder, "server.pem"), pathlib.Path(folder, "server.der")
+        uses = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
+        await server.set_application_uri("urn:peer")
+        await setup_self_signed_certificate(key, cert, "urn:peer", "localhost", uses, {})
+        await server.load_certificate(str(cert))
+        await server.load_private_key(str(key))
+        policies += [
+            ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt,
+            ua.SecurityPolicyType.Aes256Sha256RsaPss_SignAndEncrypt,
+            ua.SecurityPolicyType.Basic256Sha256_Sign,
+        ]
+    server.set_security_policy(policies, permission_ruleset=SimpleRoleRuleset())
+    server.set_identity_tokens([ua.UserNameIdentityToken if users else ua.AnonymousIdentityToken])
+    await fill(server)
+    return server
+
+
+async def fill(server):
+    space = await server.register_namespace("urn:peer:plant")
+    types = await server.nodes.objects.add_object(space, "Types")
+    for name, value in SCALARS.items():
+        await types.add_variable(ua.NodeId(name, space), name, ua.Variant(value, V[name]))
+    for name, value in ARRAYS.items():
+        await types.add_variable(
+            ua.NodeId(name, space), name, value, datatype=ua.NodeId(value.VariantType.value)
+        )
+    counters = await types.add_folder(space, "Counters")
+    for i in range(20):
+        node = await counters.add_variable(ua.NodeId(f"counter{i}", space), f"counter{i}", -1, V.Int64)
+        await node.set_writable()
+    load = await counters.add_variable(ua.NodeId("load", space), "load", 1.5)
+    unit = ua.EUInformation(
+        "http://www.opcfoundation.org/UA/units/un/cefact", 4408652, ua.LocalizedText("°C")
+    )
+    await load.add_property(space, "EngineeringUnits", unit)
+
+
+async def count(server, nodes, values, first):
+    space = await server.get_namespace_index("urn:peer:plant")
+    for value in range(first, first + values):
+        for i in range(nodes):
+            await server.get_node(ua.NodeId(f"counter{i}", space)).write_value(value, V.Int64)
+        if value % 20 == 0:
+            await asyncio.sleep(0)
+
+
+async def main(options):
+    server = await make(options["port"], options.get("folder"), options.get("users") or {})
+    lines = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    async with server:
+        print("ready", flush=True)
+        while line := (await lines.readline()).split():
+            if line[0] == b"count":
+                await count(server, *map(int, line[1:]))
+            elif line[0] == b"add":
+                space = await server.get_namespace_index("urn:peer:plant")
+                await server.nodes.objects.add_variable(ua.NodeId("late", space), "late", 7.0)
+            print("done", flush=True)
+
+
+logging.basicConfig(level=logging.CRITICAL)
+asyncio.run(main(json.loads(sys.argv[1])))
