@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import anyio.to_thread
 import msgspec
 from litestar import Request, Response, Router, get, post
-from litestar.params import Parameter
+from litestar.params import Parameter, QueryParameter
 
 from weft.catalog.api import Plant
 from weft.history import forms
@@ -20,7 +20,7 @@ from weft.runtime import Clock, Invalid, SystemClock
 __all__ = ["SqlQuestion", "router"]
 
 Signals = Annotated[
-    list[str], Parameter(query="signal", description="Path or pattern (`**/mill/*`); may be repeated.")
+    list[str], QueryParameter(name="signal", description="Path or pattern (`**/mill/*`); may be repeated.")
 ]
 Moment = Annotated[str, Parameter(description="RFC 3339, `now`, or before now: `-1h`.")]
 Limit = Annotated[int, Parameter(ge=1, description="Rows at most; more is an error.")]
