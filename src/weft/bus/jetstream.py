@@ -14,6 +14,7 @@ from weft.runtime import Conflict, Invalid, NeedsHuman, NotFound, Retry, WeftErr
 __all__ = [
     "POSITIONS",
     "Acknowledged",
+    "ApiError",
     "Consumer",
     "StreamInfo",
     "create_consumer",

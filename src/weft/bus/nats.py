@@ -117,11 +117,13 @@ class NatsBus:
                 await session.publish(draft.subject, data, id_header(draft) or None)
             self._deliver(drafts)
             return Ack()
+        settled = False
         try:
             answers = await self._publisher.store(session, drafts, payloads)
-        except Retry:
-            self._doubt(drafts)
-            raise
+            settled = True
+        finally:
+            if not settled:  # refused, lost or cancelled: the server may have them all the same
+                self._doubt(drafts)
         fresh = [d for d, a in zip(drafts, answers, strict=True) if not a.duplicate or d.id in self._in_doubt]
         for draft in drafts:
             self._in_doubt.pop(draft.id, None)
@@ -236,11 +238,11 @@ class NatsBus:
             await self._refresh(session)
 
         await session.subscribe("$JS.EVENT.ADVISORY.STREAM.*.*", on_change)
-        await self._refresh(session)
+        present = {info.config.name for info in await jetstream.stream_list(session)}
         for stream in self._declared.values():
-            if stream.name not in self._streams:
+            if stream.name not in present:
                 await jetstream.declare(session, stream)
-                self._streams.put(stream.name, stream.subjects)
+        await self._refresh(session)
 
     async def _look(self, session: Session, subject: str) -> None:
         """Asks the server once about a subject that no known stream keeps: another process may just have
@@ -251,7 +253,11 @@ class NatsBus:
 
     async def _refresh(self, session: Session) -> None:
         found = await jetstream.stream_list(session)
-        self._streams.replace({info.config.name: info.config.subjects for info in found if _is_shown(info)})
+        streams = {info.config.name: info.config.subjects for info in found if _is_shown(info)}
+        # What this process declared while the list was on its way counts; a stream that somebody deleted is
+        # missed when it is published to.
+        declared = {stream.name: stream.subjects for stream in self._declared.values()}
+        self._streams.replace({**streams, **declared})
 
     def _state(self, info: jetstream.StreamInfo) -> StreamState:
         synced = Promise.POWER if self._connection.address.synced else Promise.PROCESS

@@ -11,10 +11,10 @@ import anyio
 import msgspec
 
 from weft.bus.api import Draft
-from weft.bus.jetstream import Acknowledged, is_duplicate, meaning
+from weft.bus.jetstream import Acknowledged, ApiError, is_duplicate, meaning
 from weft.bus.session import Session, Waiter
 from weft.model import encode
-from weft.runtime import Invalid, NotFound, Retry
+from weft.runtime import Invalid, NeedsHuman, NotFound, Retry, WeftError
 
 __all__ = ["Publisher", "id_header", "payload"]
 
@@ -54,7 +54,7 @@ class Publisher:
             # either known or stored now; a repeat costs no fsync.
             return await self._singly(session, drafts, payloads)
         if answer.error is not None:
-            raise meaning(answer.error, f"{len(drafts)} messages for {drafts[0].subject!r}")
+            raise _refusal(answer.error, f"{len(drafts)} messages for {drafts[0].subject!r}")
         return [answer] * len(drafts)
 
     async def _batch(
@@ -84,7 +84,7 @@ class Publisher:
                 answers = [await _answer(session, waiter, subject) for waiter in waiters]
         refused = next((answer for answer in answers if answer.error is not None), None)
         if refused is not None and refused.error is not None:
-            raise meaning(refused.error, f"a message for {subject!r}")
+            raise _refusal(refused.error, f"a message for {subject!r}")
         return answers
 
 
@@ -94,3 +94,9 @@ async def _answer(session: Session, waiter: Waiter, subject: str) -> Acknowledge
     except NotFound as error:
         raise Retry(f"The stream of {subject!r} is not there now.") from error
     return msgspec.json.decode(reply.data, type=Acknowledged)
+
+
+def _refusal(error: ApiError, what: str) -> WeftError:
+    found = meaning(error, what)
+    # A full disk needs a person, but the message can wait for that: its publisher must keep it.
+    return Retry(found.message, remedy=found.remedy) if isinstance(found, NeedsHuman) else found

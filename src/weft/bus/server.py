@@ -20,7 +20,7 @@ from weft.bus import binary
 from weft.bus.folder import Login, ServerFolder
 from weft.bus.orphan import end_orphans
 from weft.bus.session import Address, Session
-from weft.runtime import Denied, Ready, Retry, get_logger
+from weft.runtime import Backoff, Denied, Ready, Retry, Service, get_logger
 
 __all__ = ["NatsServer"]
 
@@ -71,6 +71,10 @@ class NatsServer:
     def pid(self) -> int:
         """The child's; 0 without one."""
         return self._process.pid if self._process and self._process.returncode is None else 0
+
+    def service(self) -> Service:
+        """``run`` under a supervisor, with short pauses only: everything waits for the bus."""
+        return Service("nats-server", self.run, Backoff(first=0.05, most=0.5))
 
     async def run(self, ready: Ready) -> None:
         """The server as a service: ready when it accepts a login. Raises Retry when the child ends, Conflict

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from weft.bus.api import Draft, Stream
@@ -34,9 +34,6 @@ class Streams:
     def __init__(self) -> None:
         self._subjects: dict[str, tuple[str, ...]] = {}
         self._by_subject: dict[str, str] = {}
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._subjects)
 
     def put(self, name: str, subjects: Sequence[str]) -> None:
         """Raises Conflict when another stream keeps some of the subjects."""
