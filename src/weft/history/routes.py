@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import anyio.to_thread
 import msgspec
 from litestar import Request, Response, Router, get, post
-from litestar.params import Parameter, QueryParameter
+from litestar.params import JSONBody, QueryParameter
 
 from weft.catalog.api import Plant
 from weft.history import forms
@@ -22,8 +22,9 @@ __all__ = ["SqlQuestion", "router"]
 Signals = Annotated[
     list[str], QueryParameter(name="signal", description="Path or pattern (`**/mill/*`); may be repeated.")
 ]
-Moment = Annotated[str, Parameter(description="RFC 3339, `now`, or before now: `-1h`.")]
-Limit = Annotated[int, Parameter(ge=1, description="Rows at most; more is an error.")]
+Moment = Annotated[str, QueryParameter(description="RFC 3339, `now`, or before now: `-1h`.")]
+Interval = Annotated[str, QueryParameter(description="`10s`, `1m`, `1h`; aligned to `start`.")]
+Limit = Annotated[int, QueryParameter(ge=1, description="Rows at most; more is an error.")]
 Ask = Request[Any, Any, Any]
 
 MOST_JSON: Final = 100_000
@@ -65,7 +66,7 @@ def router(history: History, plant: Callable[[], Plant], clock: Clock | None = N
 
     @get("/summary")
     async def summary(
-        request: Ask, signals: Signals, interval: str, start: Moment = "-1h", end: Moment = "now"
+        request: Ask, signals: Signals, interval: Interval, start: Moment = "-1h", end: Moment = "now"
     ) -> Response[Any]:
         """Count, good, minimum, maximum and average of each interval (`1m`) that has samples."""
         asked, first, last = selected(plant(), signals), moment(start, time.now()), moment(end, time.now())
@@ -84,7 +85,7 @@ def router(history: History, plant: Callable[[], Plant], clock: Clock | None = N
         )
 
     @post("/sql", status_code=200)
-    async def sql(request: Ask, data: SqlQuestion) -> Response[Any]:
+    async def sql(request: Ask, data: JSONBody[SqlQuestion]) -> Response[Any]:
         """Answers one SELECT over the views `sample` and `signal`."""
         table = await history.sql(data.query, most=_limit(request, data.limit))
         if _arrow(request):

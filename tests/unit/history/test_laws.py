@@ -179,13 +179,17 @@ steps = st.lists(
 ALL = [1, 2, 3, 70_000, 2**31 - 1, -5]
 
 
-@settings(max_examples=30, deadline=None)
-@given(steps, st.sets(st.sampled_from(ALL), max_size=3), st.integers(1, 5 * SECOND))
+@settings(max_examples=80, deadline=None)
+@given(
+    steps,
+    st.sets(st.sampled_from(ALL), max_size=3),
+    st.sampled_from([1, SECOND // 3, SECOND, 5 * SECOND, 2**62]),
+)
 def test_any_order_of_appends_seals_merges_and_restarts_gives_the_reference(plan, some, interval):
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         patch.setattr("os.fsync", lambda _: None)  # power cuts are no subject here, and it is slow
         patch.setattr(compaction, "_FEWEST", 2)
-        patch.setattr("weft.history.view._BLOCK", 10)
+        patch.setattr("weft.history.view._BLOCK", 30)
         patch.setattr("weft.history.tail.RUN_ROWS", 25)
         anyio.run(_live, Path(folder), plan, sorted(some), interval)
 
