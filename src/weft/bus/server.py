@@ -102,8 +102,7 @@ class NatsServer:
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
         if self._external is not None:
-            await _log_in(self._external)
-            yield
+            yield  # whether it is there and lets us in, the bus finds out with its own credentials
             return
         program = await binary.find()
         with self._folder.locked():

@@ -7,6 +7,7 @@ import secrets
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any, Final, TypeAlias
 
 import anyio
@@ -15,7 +16,7 @@ import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from weft.runtime import Denied, Invalid, NotFound, Retry, describe, get_logger
+from weft.runtime import Denied, Invalid, NeedsHuman, NotFound, Retry, describe, get_logger
 
 __all__ = ["Address", "Leave", "OnMessage", "Session", "Waiter"]
 
@@ -51,6 +52,11 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         if self.user:
             options |= {"user": self.user, "password": self.password}
         if self.credentials:
+            if find_spec("nkeys") is None:
+                raise NeedsHuman(
+                    "A login by a file of credentials needs the Python package nkeys.",
+                    remedy="Install it: pip install nkeys.",
+                )
             options["user_credentials"] = self.credentials
         if self.ca:
             options["tls"] = ssl.create_default_context(cafile=self.ca)

@@ -1,6 +1,7 @@
 """The child server: who may log in, what lies in its folder, how it ends with its parent."""
 
 import contextlib
+import importlib.util
 import os
 import pathlib
 import signal
@@ -11,7 +12,7 @@ import sys
 import anyio
 import pytest
 
-from weft.bus import Address, Draft, NatsBus, NatsServer, Stream, binary
+from weft.bus import Address, Draft, NatsBus, NatsServer, Promise, Stream, binary
 from weft.bus.session import Session
 from weft.runtime import Conflict, NeedsHuman, Retry
 
@@ -270,3 +271,24 @@ async def test_a_server_that_does_not_end_is_ended_by_force(tmp_path, monkeypatc
         os.kill(pid, signal.SIGSTOP)  # it hears no SIGTERM
     assert server.pid == 0
     assert not alive(pid)
+
+
+async def test_no_room_for_a_stream_needs_a_person(tmp_path):
+    async with (
+        NatsServer(tmp_path / "bus", max_store=1 << 20) as server,
+        NatsBus.connect(server.address) as bus,
+    ):
+        with pytest.raises(NeedsHuman):
+            await bus.declare(Stream(name="large", subjects=("x",), max_bytes=1 << 30))
+        await bus.declare(Stream(name="m", subjects=("m",), promise=Promise.NONE, max_bytes=1 << 10))
+        with pytest.raises(Conflict):
+            await bus.declare(Stream(name="m", subjects=("m",), promise=Promise.POWER, max_bytes=1 << 10))
+
+
+async def test_a_file_of_credentials_needs_its_package(tmp_path):
+    address = Address(url="nats://127.0.0.1:1", credentials=str(tmp_path / "x.creds"))
+    if importlib.util.find_spec("nkeys") is None:
+        with pytest.raises(NeedsHuman, match="nkeys"):
+            address.options()
+    else:
+        assert address.options()["user_credentials"] == str(tmp_path / "x.creds")
