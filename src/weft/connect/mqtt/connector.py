@@ -7,6 +7,7 @@ import platform
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 import anyio
@@ -38,31 +39,27 @@ class Mqtt:
 
     async def run(self, link: Link) -> None:
         """Raises Retry when the broker is away, NeedsHuman when it refuses for good."""
-        tally = Tally(link.name)
-        router = Router(link.points, link.refuse, tally, self._config.max_payload)
+        router = Router(link.points, link.refuse, Tally(link.name), self._config.max_payload)
         fault: WeftError | None = None
         client_id, clean = self._client_id(link.name), self._config.clean_session
         async with self._session(client_id, clean=clean) as session, anyio.create_task_group() as group:
             group.start_soon(_follow, link, router, session)
             try:
-                await self._read(link, router, session, tally)
+                await self._read(link, router, session)
             except WeftError as lost:
                 fault = lost  # raised outside, where no exception group hides it
             group.cancel_scope.cancel()
         if fault is not None:
             raise fault
 
-    async def _read(self, link: Link, router: Router, session: Session, tally: Tally) -> None:
+    async def _read(self, link: Link, router: Router, session: Session) -> None:
         while True:
             messages = await session.receive()
             while link.pressure > HIGH_PRESSURE:
-                # Not acknowledged, the broker stops at its window and keeps the rest.
+                # Not acknowledged and at last unread, the broker keeps the rest.
                 await link.clock.sleep(0.05)
-            link.emit(router.read(messages, link.clock.now()))
-            session.acknowledge(messages)
-            if session.dropped:
-                tally.add("QoS 0 dropped", session.dropped)
-                session.dropped = 0
+            # Acknowledged once stored: what a crash takes before that, the broker sends again.
+            link.emit(router.read(messages, link.clock.now()), partial(session.acknowledge, messages))
 
     @asynccontextmanager
     async def _session(self, client_id: str, *, clean: bool) -> AsyncIterator[Session]:

@@ -1,7 +1,7 @@
 """A session with a broker on gmqtt 0.8, which is hidden here.
 
 Differences from gmqtt's own ways, each found in its source: it reconnects by itself (the line does that here, so
-that people see it); it acknowledges QoS 1 before the message is handled (here: when the samples are handed over);
+that people see it); it acknowledges QoS 1 before the message is handled (here: when the samples are stored);
 it starts a task per message when it should not; it buffers packets of any size.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import anyio
+import anyio.lowlevel
 from gmqtt import Client, Subscription
 from gmqtt.mqtt.handler import MQTTConnectError
 
@@ -26,7 +27,9 @@ __all__ = ["REFUSED", "Session"]
 REFUSED: Final = 0x80  # SUBACK codes from here on say no
 TOGETHER: Final = 100  # topic filters in one SUBSCRIBE
 WINDOW: Final = 1000  # unacknowledged messages that a broker may send (MQTT 5.0, receive maximum)
-MOST_WAITING: Final = 50_000  # messages not yet read; beyond that QoS 0 is dropped, QoS 1 stays at the broker
+AT_ONCE: Final = 1000  # messages handed over together
+MOST_WAITING: Final = 16 << 20  # bytes not yet taken; beyond that the socket is not read
+PER_MESSAGE: Final = 300  # bytes that a waiting message takes beside its payload
 FAREWELL: Final = 2.0  # s for the broker to hang up
 OVERHEAD: Final = 2 * 65535 + 64  # bytes of a PUBLISH beside its payload
 HARD_LIMIT: Final = (16 << 20) + OVERHEAD
@@ -58,7 +61,7 @@ class Session:
 
     def __init__(self, config: Config, client_id: str, user: str, password: str, *, clean: bool) -> None:
         self.present = False
-        self.dropped = 0
+        self._held = 0
         self._opened = False
         self._config = config
         self._where = f"{config.host}:{config.at}"
@@ -105,6 +108,7 @@ class Session:
                 connection.send_disconnect()
                 while self._lost is None:
                     await self._news.wait()
+        self._end(Retry("The session was closed."))  # what is stored later is acknowledged to nobody
         with anyio.move_on_after(FAREWELL, shield=True):
             try:
                 await self._client.disconnect()
@@ -114,13 +118,16 @@ class Session:
     # --- messages -----------------------------------------------------------------------------------------
 
     async def receive(self) -> list[Message]:
-        """All messages that came since the last call, at least one. Raises what ended the session, after the
-        messages that came before."""
+        """The next messages, at least one. Raises what ended the session, after the messages that came before."""
+        await anyio.lowlevel.checkpoint()
         while not self._waiting:
             if self._lost is not None:
                 raise self._lost
             await self._news.wait()
-        messages, self._waiting = self._waiting, []
+        messages, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
+        self._held -= sum(map(_weight, messages))
+        if self._held <= MOST_WAITING:
+            self._transport.resume_reading()
         return messages
 
     def acknowledge(self, messages: Iterable[Message]) -> None:
@@ -177,9 +184,6 @@ class Session:
     def _message(
         self, _client: Any, topic: Any, payload: bytes, _qos: int, properties: dict[str, Any]
     ) -> None:
-        if len(self._waiting) >= MOST_WAITING:
-            self.dropped += 1
-            return
         self._take(0, topic, payload, properties)
 
     def _message_to_acknowledge(
@@ -190,7 +194,11 @@ class Session:
     def _take(self, mid: int, topic: Any, payload: bytes, properties: dict[str, Any]) -> None:
         name = topic if isinstance(topic, str) else topic.decode("utf-8", "replace")
         retained, repeated = bool(properties.get("retain")), bool(properties.get("dup"))
-        self._waiting.append(Message(name, bytes(payload), mid, retained, repeated))
+        message = Message(name, bytes(payload), mid, retained, repeated)
+        self._waiting.append(message)
+        self._held += _weight(message)
+        if self._held > MOST_WAITING:
+            self._transport.pause_reading()
         self._tell()
 
     def _disconnected(self, _client: Any, packet: Any, _error: Any = None) -> None:
@@ -203,6 +211,10 @@ class Session:
                 )
             )
         self._end(Retry(f"The broker at {self._where} closed the connection."))
+
+    @property
+    def _transport(self) -> Any:
+        return self._client._connection._transport  # noqa: SLF001  # gmqtt reads as fast as it can
 
     def _packet_too_large(self, size: int) -> None:
         self._end(
@@ -220,6 +232,10 @@ class Session:
     def _tell(self) -> None:
         news, self._news = self._news, anyio.Event()
         news.set()
+
+
+def _weight(message: Message) -> int:
+    return len(message.payload) + PER_MESSAGE
 
 
 def _bounded(read: Callable[[bytes], int], client: _Client, connection: Any) -> Callable[[bytes], int]:

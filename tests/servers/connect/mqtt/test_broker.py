@@ -109,8 +109,10 @@ class Lines:
             "mq", connector, points, clock=SystemClock(), forward=self._take, tell=lambda event: self._tell()
         )
 
-    def _take(self, batch):
+    def _take(self, batch, stored=None):
         self.rows.extend(batch)
+        if stored is not None:
+            stored()
         self._tell()
 
     def _tell(self):

@@ -136,6 +136,42 @@ async def test_a_packet_without_end_is_not_buffered():
             await run(odd.port, "a")
 
 
+async def test_under_pressure_the_socket_is_read_no_further():
+    count, payload = 300, b'"' + b"x" * 200_000 + b'"'
+    sent = 0
+
+    async def flood(stream):
+        nonlocal sent
+        async with stream:
+            await stream.receive()
+            await stream.send(CONNECTED)
+            subscribe = await stream.receive()
+            await stream.send(b"\x90\x03" + subscribe[2:4] + b"\x00")
+            for _ in range(count):
+                await stream.send(packet(0x30, b"\x00\x01a" + payload))
+                sent += 1
+            await stream.receive()
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    async with listener, anyio.create_task_group() as group:
+        group.start_soon(listener.serve, flood)
+        link = Recorder(points("a"))
+        link.pressure = 1.0
+        port = listener.extra(SocketAttribute.local_port)
+        group.start_soon(Mqtt(Config(host="127.0.0.1", port=port, qos=0)).run, link)
+        await link.until(lambda: bool(link.details))
+        before = -1
+        with anyio.fail_after(20):
+            while sent < 50 or sent != before:
+                before = sent
+                await anyio.sleep(0.2)  # until it moves no more
+        assert sent < count
+        assert link.batches == []
+        link.pressure = 0.0
+        await link.until(lambda: sum(map(len, link.batches)) == count, 20)
+        group.cancel_scope.cancel()
+
+
 async def test_no_answer_to_a_subscription_is_a_retry():
     async with answering(CONNECTED) as odd:
         with pytest.raises(Retry, match="does not answer a subscription"):
@@ -157,17 +193,28 @@ async def test_junk_packets_do_not_stop_the_reading():
     assert [row.value for row in link.rows] == [7]
 
 
-async def test_an_acknowledgement_follows_the_samples():
-    publish = packet(0x32, b"\x00\x01a\x00\x07" + b"1")
-    seen = []
+async def test_the_acknowledgement_waits_until_the_samples_are_stored():
+    publish = packet(0x32, b"\x00\x01a\x00\x07" + b"1") + packet(0x32, b"\x00\x01a\x00\x08" + b"2")
+    callbacks = []
 
     def answer(subscribe):
         return b"\x90\x03" + subscribe[2:4] + b"\x01" + publish
 
     async with answering(CONNECTED, answer) as odd, anyio.create_task_group() as group:
         link = Recorder(points("a"))
-        link.emit = lambda batch: seen.append((len(batch), [data for data in odd.pieces if data[0] == 0x40]))
+        keep = link.emit
+
+        def emit(batch, stored=None):
+            callbacks.append(stored)
+            keep(batch)
+
+        link.emit = emit
         group.start_soon(Mqtt(Config(host="127.0.0.1", port=odd.port)).run, link)
-        await odd.until(lambda: b"\x40\x02\x00\x07" in odd.pieces)
+        await link.until(lambda: len(link.rows) == 2)
+        await anyio.sleep(0.1)  # time to do it wrong
+        assert [data[0] for data in odd.pieces] == [0x10, 0x82]
+        for stored in callbacks:
+            stored()
+        await odd.until(lambda: b"".join(odd.pieces[2:]) == b"\x40\x02\x00\x07\x40\x02\x00\x08")
         group.cancel_scope.cancel()
-    assert seen == [(1, [])]
+    callbacks[0]()  # too late: acknowledged to nobody, and no error

@@ -37,7 +37,7 @@ class Lines:
             "lathe", shdr(adapter), points, clock=SystemClock(), forward=self._take, tell=self._tell
         )
 
-    def _take(self, batch):
+    def _take(self, batch, stored=None):
         self.batches.append(batch)
         self._tell()
 
