@@ -20,6 +20,8 @@ export class Live {
     this.open();
     setInterval(() => this.check(), 250);
     addEventListener("pagehide", () => this.source?.close());
+    // A browser keeps six connections to one host: pages in the background give theirs back.
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.source?.close() : this.open()));
     addEventListener("pageshow", (event) => event.persisted && this.open());
   }
 
@@ -29,6 +31,7 @@ export class Live {
 
   private open(): void {
     this.source?.close();
+    this.heard = performance.now();
     const source = (this.source = new EventSource(this.address));
     const listen = <T>(kind: string, take: (data: T) => void) =>
       source.addEventListener(kind, (event) => {
@@ -49,9 +52,16 @@ export class Live {
     listen("again", () => this.open());
     source.onerror = () => {
       this.setCut(true);
-      // A refused session or a restarted server closes for good: the browser does not try again by itself.
-      if (source.readyState === EventSource.CLOSED) setTimeout(() => this.source === source && this.open(), 2000);
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => void this.knock(source), 2000);
     };
+  }
+
+  /** A refused stream is closed for good: either the session is over, then the page says so, or it is opened anew. */
+  private async knock(source: EventSource): Promise<void> {
+    if (this.source !== source || document.hidden) return;
+    const answer = await fetch(location.href).catch(() => undefined);
+    if (answer?.status === 401) location.reload();
+    else if (this.source === source) this.open();
   }
 
   private hear(): void {
@@ -60,7 +70,7 @@ export class Live {
   }
 
   private check(): void {
-    if (performance.now() - this.heard > SILENCE) this.setCut(true);
+    if (!document.hidden && performance.now() - this.heard > SILENCE) this.setCut(true);
   }
 
   private setCut(cut: boolean): void {

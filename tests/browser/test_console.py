@@ -127,6 +127,17 @@ async def test_values_are_stale_when_the_server_stops_and_fresh_when_it_is_back(
         assert watch.outside == []
 
 
+async def test_the_end_of_a_session_is_said(open_page, site, group):
+    async with open_page() as (page, watch):
+        await page.wait_for_selector("#live[data-state=live]")
+        await site.stop()
+        for session in (site.access._sessions).iterdir():
+            session.unlink()
+        await site.start(group)
+        await page.wait_for_selector("code:has-text('weft link')")
+        assert watch.outside == []
+
+
 async def test_a_signal_that_breaks_its_promise_is_stale(open_page, site):
     """It said it would speak every five seconds."""
     async with open_page() as (page, watch):

@@ -63,6 +63,10 @@ class Board:
         for name, html in (await self.pieces()).items():
             yield name, html
 
+    async def summary(self) -> AsyncIterator[tuple[str, str]]:
+        """The header's sentence alone, for pages that show no more of it."""
+        yield "summary", (await self.pieces())["summary"]
+
     async def _draw(self) -> dict[str, str]:
         house = self._house
         plant = house.plant()

@@ -101,7 +101,8 @@ def _plant_routes(console: _Console) -> list[Any]:
         handles = [one.handle for one in trend.chosen(view.plant, signal)] if signal else view.handles
         # The browser's own word wins: it is from after the page was made.
         last_id = request.headers.get("last-event-id", after)
-        events = live.stream(console.pulse, view, handles, last_id=last_id, parts=console.board.parts)
+        parts = console.board.summary if signal else console.board.parts
+        events = live.stream(console.pulse, view, handles, last_id=last_id, parts=parts)
         return Stream(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
     return [plant, sparks, follow]

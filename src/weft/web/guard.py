@@ -49,6 +49,9 @@ class Guard:
         self._hosts = frozenset(hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.WEBSOCKET:  # nothing of ours speaks it: a door less to watch
+            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+            return
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return

@@ -15,6 +15,7 @@ from weft.catalog.api import Connection
 from weft.connect import LineState, Status
 from weft.console.files import Files
 from weft.console.testing import ROOT, PaperHouse
+from weft.history import Store
 from weft.model import Asset, Batch, Level, Signal, ValueType
 from weft.runtime import Retry
 
@@ -28,6 +29,16 @@ def house():
     house = PaperHouse()
     house.fill(120)
     return house
+
+
+@pytest.fixture
+def stored(house, tmp_path):
+    """The same house with its samples in Parquet."""
+    paper, house.history = house.history, Store(tmp_path / "history")
+    for sequence, batch in enumerate(zip(*paper.rows.values(), strict=True), 1):
+        house.history.append(Batch.of(batch), sequence)
+    yield house
+    house.history.close()
 
 
 @pytest.fixture
@@ -253,6 +264,27 @@ async def test_trend_holds_the_numbers_as_tables(browser, house):
         attrs["data-range"] for attrs in page.all("a") if attrs.get("aria-current") and "data-range" in attrs
     ]
     assert current == ["5m"]
+
+
+async def test_pages_over_the_real_history(browser, stored):
+    page = check(await browser.get("/"))
+    assert len(page.all("path")) > 12
+    assert "O4711 HOUSING" in page.text
+    for sealed in (False, True):
+        if sealed:
+            await stored.history.seal()
+        signals = [f"{ROOT}/machining/line1/mill/{name}" for name in ("state", "spindle-load", "programme")]
+        page = check(await browser.get("/trend", params={"signal": signals, "range": "5m"}))
+        assert "O4711 HOUSING" in page.text
+        assert re.search(r"\d+\.\d+ \(\d+\.?\d* to \d+\.\d+\)", page.text)
+        for pixels, kind in ((1000, "raw"), (50, "summary")):
+            answer = await browser.get(
+                "/console/series", params={"signal": signals[1], "range": "5m", "pixels": pixels}
+            )
+            (curve,) = answer.json()["series"]
+            assert curve["kind"] == kind
+            assert len(curve["time"]) > 30
+            assert all(0 <= value < 100 for value in curve["value"])
 
 
 async def test_trend_without_signals_and_with_wrong_ones(browser):

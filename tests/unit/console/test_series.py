@@ -1,10 +1,13 @@
 """Curves: every sample where there is room, lowest and highest where not, nothing bridged that was not there."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 from weft.console import series, trend
 from weft.console.testing import PaperHistory
+from weft.history import Store
 from weft.model import Batch, Signal, ValueType, quality
 from weft.runtime import Invalid, NotFound, Retry
 
@@ -14,9 +17,18 @@ S = 1_000_000_000
 T = 1_800_000_000 * S
 
 
-@pytest.fixture
-def history():
-    return PaperHistory()
+SEQUENCE = itertools.count(1)
+
+
+@pytest.fixture(params=["paper", "store"])
+def history(request, tmp_path):
+    """One test body, two histories: of paper and of Parquet."""
+    if request.param == "paper":
+        yield PaperHistory()
+        return
+    store = Store(tmp_path / "history")
+    yield store
+    store.close()
 
 
 def signal(**parts):
@@ -26,7 +38,7 @@ def signal(**parts):
 def give(history, *samples, type=ValueType.DOUBLE):
     rows = [(1, T + round(at * S), value, type if value is not None else ValueType.NULL,
              quality.GOOD if value is not None else quality.BAD_NO_COMMUNICATION) for at, value in samples]  # fmt: skip
-    history.append(Batch.of(rows))
+    history.append(Batch.of(rows), next(SEQUENCE))
 
 
 async def drawn(history, one, start=0, end=100, pixels=100, now=1000):
@@ -104,7 +116,7 @@ async def test_no_samples_at_all(history):
 
 async def test_sparks(history):
     rows = [(h, T + i * S, v, ValueType.DOUBLE) for i in range(900) for h, v in ((1, 5.0), (2, i * 1.0))]
-    history.append(Batch.of(rows))
+    history.append(Batch.of(rows), next(SEQUENCE))
     two = Signal(handle=2, path="b", connection="c", address=None, step=True)
     three = Signal(handle=3, path="c", connection="c", address=None)
     paths = await series.sparks(history, [signal(), two, three], T + 900 * S)

@@ -267,3 +267,13 @@ async def test_metrics_are_prometheus_text(program):
     answer = await program.get("/metrics")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+
+
+async def test_no_web_sockets(app):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    await app({"type": "websocket", "path": "/", "headers": []}, None, send)
+    assert [message["type"] for message in sent] == ["websocket.close"]
