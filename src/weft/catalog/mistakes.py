@@ -55,9 +55,12 @@ def mistakes(form: SignalForm) -> Iterator[Mistake]:
 
 
 def _of_limits(limits: Limits) -> Iterator[Mistake]:
+    for key in LIMITS:
+        if math.isnan(getattr(limits, key) or 0.0):
+            yield Mistake("limits", f"The limit {key} is not a number.", "Leave it out for none.")
     said = [(key, value) for key in LIMITS if (value := getattr(limits, key)) is not None]
     for (lower, a), (upper, b) in pairwise(said):
-        if not a <= b:
+        if a > b:
             message = f"The limit {lower} = {a:g} is above {upper} = {b:g}."
             yield Mistake("limits", message, "minimum ≤ low ≤ high ≤ maximum.")
 

@@ -105,7 +105,8 @@ def read_rows(file: str, text: str, findings: Report) -> Iterator[CsvRow]:
                     yield row
             line = rows.line_num + 1  # a quoted cell may hold line breaks: the row began here
     except csv.Error as error:
-        findings.error((file, line), f"Not CSV: {error}.", "Quotes within a quoted cell are written twice.")
+        quotes = "" if "limit" in str(error) else "Quotes within a quoted cell are written twice."
+        findings.error((file, line), f"Not CSV: {error}.", quotes)
     if not table.columns:
         findings.error((file, 1), "There is no header row.", "It needs at least asset and name.")
 
