@@ -20,6 +20,7 @@ import msgspec
 from anyio.abc import Process
 
 from weft.demo.broker import PUBLISHER, SUBSCRIBER, password_file, prepare
+from weft.demo.truth import forget
 
 __all__ = ["Field", "FieldFailed", "Ports"]
 
@@ -56,7 +57,7 @@ class Field:
     ``hold``, the first step is present when the field is up (with ``hold``: until :meth:`release`), and time
     runs ``speed`` times as fast from there. It ends after ``until`` simulated seconds; the last state stays.
     ``pace="read"`` makes the Modbus devices wait for their reader instead. ``truth`` is the folder for what was
-    really shown, ``folder`` a private one for broker and logs (default: a temporary one). Without ``wait`` the
+    really shown (that of an earlier run is deleted), ``folder`` a private one for broker and logs (default: a temporary one). Without ``wait`` the
     servers are still starting when the block is entered. ``processes`` are those that run at all.
 
     A crashed process is started again; one that crashes at every start is given up and told in ``failed``, and
@@ -104,6 +105,8 @@ class Field:
             prepare(self.folder / "broker")
             self._gate = self.folder / "gate"
             self._gate.unlink(missing_ok=True)
+            if self.truth is not None:
+                forget(self.truth)
             self.ports = self._choose_ports()
             tasks = await self._stack.enter_async_context(anyio.create_task_group())
             self._stack.callback(tasks.cancel_scope.cancel)

@@ -24,12 +24,13 @@ class Make:
     order: str
     factor: float  # cos phi at full load
     rated: float  # W
+    factor_scale: float = 0.001
 
 
 MAKES: Final = (
     Make(T.UINT64, 1.0, "ABCD", 0.83, 12_000.0),
     Make(T.UINT32, 0.125, "CDAB", 0.97, 25_000.0),
-    Make(T.UINT32, 10.0, "DCBA", 0.71, 3_000.0),
+    Make(T.UINT32, 10.0, "DCBA", 0.71, 3_000.0, -0.001),  # fitted the wrong way round, corrected in the plant
     Make(T.UINT64, 0.5, "CDAB", 0.88, 42_000.0),
 )
 
@@ -66,61 +67,79 @@ def _phase(i: int, phase: int) -> Sensor[Meters]:
     )
 
 
-def _signals(i: int) -> tuple[Sensor[Meters], ...]:
+def _power_signal(i: int) -> Sensor[Meters]:
     make = MAKES[i]
-    order = make.order
-    wide = make.energy is T.UINT64
-    place = Place(6, "uint64" if wide else "uint32", order)
+    return Sensor(
+        "power",
+        T.FLOAT,
+        lambda m: _power(m, i),
+        unit="W",
+        description="Active power",
+        limits={"minimum": 0.0, "maximum": make.rated * 1.5},
+        place=Place(4, "float32", make.order),
+    )
+
+
+def _energy_signal(i: int) -> Sensor[Meters]:
+    make = MAKES[i]
+    return Sensor(
+        "energy",
+        make.energy,
+        lambda m: m.energy[i],
+        unit="W.h",
+        description="Energy since the meter was fitted",
+        scale=make.count,
+        place=Place(6, "uint64" if make.energy is T.UINT64 else "uint32", make.order),
+    )
+
+
+def _current_signal(i: int) -> Sensor[Meters]:
+    return Sensor(
+        "current",
+        T.UINT32,
+        lambda m: _current(m, i),
+        unit="A",
+        description="Current of phase L1",
+        scale=0.001,
+        limits={"minimum": 0.0},
+        place=Place(13, "uint32", MAKES[i].order),
+    )
+
+
+def _factor_signal(i: int) -> Sensor[Meters]:
+    return Sensor(
+        "power-factor",
+        T.INT16,
+        lambda m: _factor(m, i),
+        unit="1",
+        description="Power factor, negative when capacitive",
+        scale=MAKES[i].factor_scale,
+        limits={"minimum": -1.0, "maximum": 1.0},
+        place=Place(15, "int16"),
+    )
+
+
+FREQUENCY: Final[Sensor[Meters]] = Sensor(
+    "frequency",
+    T.UINT16,
+    lambda m: 50.0 + 0.012 * m.noise(m.clock // 5, 60),
+    unit="Hz",
+    description="Mains frequency",
+    scale=0.001,
+    limits={"low": 49.8, "high": 50.2},
+    place=Place(16, "uint16"),
+)
+
+
+def _signals(i: int) -> tuple[Sensor[Meters], ...]:
+    phases = (_phase(i, phase) for phase in range(3))
     return (
-        Sensor(
-            "power",
-            T.FLOAT,
-            lambda m: _power(m, i),
-            unit="W",
-            description="Active power",
-            limits={"minimum": 0.0, "maximum": make.rated * 1.5},
-            place=Place(4, "float32", order),
-        ),
-        Sensor(
-            "energy",
-            make.energy,
-            lambda m: m.energy[i],
-            unit="W.h",
-            description="Energy since the meter was fitted",
-            scale=make.count,
-            place=place,
-        ),
-        *(_phase(i, phase) for phase in range(3)),
-        Sensor(
-            "current",
-            T.UINT32,
-            lambda m: _current(m, i),
-            unit="A",
-            description="Current of phase L1",
-            scale=0.001,
-            limits={"minimum": 0.0},
-            place=Place(13, "uint32", order),
-        ),
-        Sensor(
-            "power-factor",
-            T.INT16,
-            lambda m: _factor(m, i),
-            unit="1",
-            description="Power factor, negative when capacitive",
-            scale=-0.001 if i == 2 else 0.001,  # fitted the wrong way round, and corrected where it is read
-            limits={"minimum": -1.0, "maximum": 1.0},
-            place=Place(15, "int16"),
-        ),
-        Sensor(
-            "frequency",
-            T.UINT16,
-            lambda m: 50.0 + 0.012 * m.noise(m.clock // 5, 60),
-            unit="Hz",
-            description="Mains frequency",
-            scale=0.001,
-            limits={"low": 49.8, "high": 50.2},
-            place=Place(16, "uint16"),
-        ),
+        _power_signal(i),
+        _energy_signal(i),
+        *phases,
+        _current_signal(i),
+        _factor_signal(i),
+        FREQUENCY,
     )
 
 

@@ -29,7 +29,7 @@ from weft.demo.timeline import Timeline
 from weft.model import ValueType
 from weft.model.values import FLOATS, type_name
 
-__all__ = ["Occurrence", "Shown", "Truth", "last_time", "occurrences", "read"]
+__all__ = ["Occurrence", "Shown", "Truth", "forget", "last_time", "occurrences", "read"]
 
 VALUES: Final = "signal,time,type,value\n"
 EVENTS: Final = "time,machine,event,data\n"
@@ -115,6 +115,13 @@ def occurrences(folder: Path) -> list[Occurrence]:
     rows = (row for path in sorted(folder.glob("*.events.csv")) for row in _rows(path))
     found = [Occurrence(int(time), machine, event, json.loads(data)) for time, machine, event, data in rows]
     return sorted(found, key=lambda occurrence: occurrence.time)
+
+
+def forget(folder: Path) -> None:
+    """Deletes the files of an earlier run."""
+    for kind in ("values", "events"):
+        for path in folder.glob(f"*.{kind}.csv"):
+            path.unlink()
 
 
 def last_time(folder: Path | None, process: str) -> int | None:

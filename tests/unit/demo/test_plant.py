@@ -1,10 +1,13 @@
 """The plant folder: complete, and its owner's when the owner says so."""
 
 import csv
+import pathlib
+import re
 import tomllib
 
 import pytest
 
+from weft import catalog
 from weft.demo import Ports, plant
 from weft.demo.factory import Factory
 from weft.demo.layout import MILL_PATH, PACKING_PATH, meter_sensors, washer_sensors
@@ -105,3 +108,23 @@ def test_toml_is_what_tomllib_reads():
         "e": {},
     }
     assert tomllib.loads(table(("p/q", "r"), fields)) == {"p/q": {"r": fields}}
+
+
+def test_the_catalog_has_nothing_to_find_fault_with(folder):
+    loaded = catalog.load(folder)
+    assert [str(finding) for finding in loaded.findings] == []
+    assert len(loaded.plant.signals) == len(list(signals_of(folder)))
+
+
+def test_the_page_counts_right():
+    page = (pathlib.Path(__file__).parents[3] / "docs" / "explanation" / "model-factory.md").read_text(
+        "utf-8"
+    )
+    said = {row[0]: int(row[2]) for row in re.findall(r"^\| (\w+) \| ([^|]+) \| (\d+) \|", page, re.M)}
+    meters = sum(len(meter_sensors(meter)) for meter in range(4))
+    assert said == {
+        "mill": len(MILL),
+        "washer": len(washer_sensors()),
+        "meters": meters,
+        "packing": len(PACKING),
+    }

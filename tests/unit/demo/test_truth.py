@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from weft.demo.machine import Happening
 from weft.demo.timeline import Timeline
-from weft.demo.truth import Occurrence, Shown, Truth, last_time, occurrences, read
+from weft.demo.truth import Occurrence, Shown, Truth, forget, last_time, occurrences, read
 from weft.model import ValueType
 
 ROWS = [
@@ -75,3 +75,12 @@ def test_without_a_folder_nothing_is_written(tmp_path):
     with Truth(None, "mill") as truth:
         truth.show(ROWS)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_earlier_run_is_forgotten_and_nothing_else(tmp_path):
+    with Truth(tmp_path, "mill") as truth:
+        truth.show(ROWS)
+    (tmp_path / "notes.csv").write_text("mine")
+    forget(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.csv"]
+    forget(tmp_path / "absent")
