@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-__all__ = ["ALL_ASSETS", "CONDITION", "MESSAGE", "PARTS", "WIDTH", "Address", "Category", "Config"]
+__all__ = ["ALL_ASSETS", "AXES", "CONDITION", "MESSAGE", "PARTS", "WIDTH", "Address", "Category", "Config"]
 
 ALL_ASSETS: Final = "*"
 
@@ -26,6 +26,7 @@ class Category(StrEnum):
 
 
 CONDITION: Final = ("level", "native_code", "native_severity", "qualifier", "message")
+AXES: Final = ("x", "y", "z")
 MESSAGE: Final = ("native_code", "text")
 
 WIDTH: Final = {
@@ -40,7 +41,7 @@ WIDTH: Final = {
 }
 
 PARTS: Final[dict[Category, tuple[str, ...]]] = {
-    Category.SAMPLE: ("duration", "reset"),
+    Category.SAMPLE: (*AXES, "duration", "reset"),
     Category.EVENT: ("duration",),
     Category.CONDITION: CONDITION,
     Category.MESSAGE: MESSAGE,

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from weft.connect.api import Point
-from weft.connect.shdr.address import CONDITION, MESSAGE, PARTS, Address, Category
+from weft.connect.shdr.address import AXES, CONDITION, MESSAGE, PARTS, Address, Category
 from weft.connect.shdr.dataset import dataset
 from weft.model import ARRAY, ValueType, quality
 from weft.model.instant import parse_instant, to_filetime
@@ -49,6 +49,8 @@ def reading_of(point: Point) -> Reading:
         return _duration
     if part == "reset":
         return _reset
+    if part in AXES:
+        return _axis(AXES.index(part))
     if category is Category.CONDITION:
         return _named(CONDITION, part, _scalar(point.type))
     if category is Category.MESSAGE:
@@ -101,6 +103,18 @@ def _position(text: str) -> Value:
     if len(numbers) < 2:
         return MISMATCH
     return _numbers(numbers)
+
+
+def _axis(place: int) -> Reading:
+    def axis(fields: Sequence[str], _: float | None) -> Value:
+        value, type_, status = _position(fields[0])
+        if status:
+            return value, type_, status
+        if not isinstance(value, list) or len(value) != len(AXES):
+            return MISMATCH
+        return value[place], ValueType.DOUBLE, quality.GOOD
+
+    return axis
 
 
 def _numbers(texts: Sequence[str]) -> Value:

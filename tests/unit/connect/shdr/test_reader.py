@@ -149,6 +149,11 @@ def test_a_sample_without_a_number_is_null(text):
 def test_a_position_is_an_array():
     (row,), _ = read(f"{AT}|b|1 2.5 -3", B)
     assert (row.value, row.type) == ([1.0, 2.5, -3.0], ValueType.DOUBLE | ARRAY)
+    axes = [point(handle, "b", "sample", axis) for handle, axis in enumerate("xyz")]
+    assert values(f"{AT}|b|1 2.5 -3", *axes) == [(0, 1.0), (1, 2.5), (2, -3.0)]
+    assert values(f"{AT}|b|1 2", *axes) == [(0, None), (1, None), (2, None)]
+    (row,) = read(f"{AT}|b|UNAVAILABLE", axes[0])[0]
+    assert row.status == quality.BAD_NO_COMMUNICATION
 
 
 @pytest.mark.parametrize(
