@@ -42,6 +42,7 @@ class Pulse:
         self._plant: Plant | None = None
         self._signals: Mapping[int, Signal] = {}
         self._changed: dict[int, int] = {}
+        self._lines: dict[int, tuple[Any, ...]] = {}  # said once for all who watch
         self._last = Batch.empty()
         self._looked = float("-inf")
 
@@ -68,6 +69,12 @@ class Pulse:
         return [self.line(handle) for handle in handles if changed.get(handle, 0) > revision]
 
     def line(self, handle: int) -> tuple[Any, ...]:
+        line = self._lines.get(handle)
+        if line is None:
+            line = self._lines[handle] = self._say(handle)
+        return line
+
+    def _say(self, handle: int) -> tuple[Any, ...]:
         row, signal = self.rows[handle], self._signals[handle]
         mark = self.marks[handle]
         return (
@@ -86,11 +93,13 @@ class Pulse:
         self.rows.clear()
         self.marks.clear()
         self._changed.clear()
+        self._lines.clear()
 
     def _take(self, row: Row) -> None:
         self.rows[row.signal] = row
         self.marks[row.signal] = words.mark_of(row, self._signals[row.signal])
         self._changed[row.signal] = self.revision
+        self._lines.pop(row.signal, None)
 
 
 def _number(value: Any) -> float | None:
