@@ -5,6 +5,8 @@ import pathlib
 
 import pytest
 
+pytest_plugins = ["cards"]
+
 REFERENCE = pathlib.Path(
     os.environ.get("WEFT_REFERENCE", pathlib.Path(__file__).parents[2] / "shared" / "reference")
 )

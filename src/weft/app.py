@@ -73,7 +73,7 @@ class House:
             await enter(
                 self._supervisor.running(
                     [
-                        ("server", [Service("nats-server", self._server.run)]),
+                        ("server", [self._server.service()]),
                         ("bus", [Service("bus", self.bus.run)]),
                     ]
                 )

@@ -28,7 +28,7 @@ async def test_every_true_value_of_ten_minutes_is_in_history(tmp_path):
 
             async def over():
                 """The factory has stood still for two looks, and nothing of it is missing."""
-                verdict = await compare(house, truth)
+                verdict = await compare(house.plant(), house.history, truth)
                 still, shown["last"] = shown.get("last") == verdict.shown, verdict.shown
                 return still and not verdict.missing and reaches_the_end(truth, start) and verdict
 

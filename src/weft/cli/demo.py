@@ -49,13 +49,15 @@ async def _demo(
     place: Path, speed: float, seed: int, port: int, seconds: float | None, browser: bool, check: bool
 ) -> Verdict | None:
     truth = place / "truth" if check else None
-    # Faster than real time the factory begins in the past, so that its last moment is about now.
-    start = time.time_ns() - int((seconds or 0) * max(speed - 1.0, 0.0) * SECOND)
+    # Faster than real time the factory begins in the past, so that its last moment is about now. Only where
+    # every value counts does it wait for its reader: elsewhere simulated time is the wall clock's.
+    ahead = int((seconds or 0) * max(speed - 1.0, 0.0) * SECOND)
+    start = time.time_ns() - ahead if ahead or check else None
     field = demo.Field(
         place / "field",
         seed=seed,
         speed=speed,
-        start=None if speed == 1.0 else start,
+        start=start,
         until=seconds * speed if seconds else None,
         truth=truth,
         pace="read" if check else "time",

@@ -10,7 +10,9 @@ import anyio
 import msgspec
 
 from weft.app import House
+from weft.catalog import Plant
 from weft.demo import truth
+from weft.history import History
 from weft.history.columns import from_table
 from weft.model import Flag, Signal, instant
 
@@ -48,15 +50,14 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 async def verify(house: House, folder: Path) -> Verdict:
     """Waits until what is on the way has arrived, then compares."""
     with anyio.move_on_after(PATIENCE):
-        while (verdict := await compare(house, folder)).missing:
+        while (verdict := await compare(house.plant(), house.history, folder)).missing:
             await anyio.sleep(0.5)
     return verdict
 
 
-async def compare(house: House, folder: Path) -> Verdict:
+async def compare(plant: Plant, history: History, folder: Path) -> Verdict:
     """Truth against history as they are now."""
     shown = await anyio.to_thread.run_sync(truth.read, folder)
-    plant = house.plant()
     site = list(plant.assets)[1]
     expected: dict[str, dict[int, Any]] = {}
     for row in shown:
@@ -65,12 +66,12 @@ async def compare(house: House, folder: Path) -> Verdict:
         shown=dict(Counter(row.signal.split("/")[-2] for row in shown)), missing=[], wrong=[], extra=[]
     )
     for path, values in expected.items():
-        await _compare_signal(house, plant.signals[path], values, verdict)
+        await _compare_signal(history, plant.signals[path], values, verdict)
     return verdict
 
 
-async def _compare_signal(house: House, signal: Signal, values: dict[int, Any], verdict: Verdict) -> None:
-    found = await _measured(house, signal)
+async def _compare_signal(history: History, signal: Signal, values: dict[int, Any], verdict: Verdict) -> None:
+    found = await _measured(history, signal)
     for time, value in values.items():
         if time not in found:
             verdict.missing.append((signal.path, time, repr(value)))
@@ -79,9 +80,9 @@ async def _compare_signal(house: House, signal: Signal, values: dict[int, Any], 
     verdict.extra.extend((signal.path, time, repr(found[time])) for time in found.keys() - values.keys())
 
 
-async def _measured(house: House, signal: Signal) -> dict[int, Any]:
+async def _measured(history: History, signal: Signal) -> dict[int, Any]:
     """What history holds of a signal, without what the gateway wrote itself when a line was down."""
-    rows = from_table(await house.history.raw([signal.handle], -FOR_EVER, FOR_EVER))
+    rows = from_table(await history.raw([signal.handle], -FOR_EVER, FOR_EVER))
     return {row.time: row.value for row in rows if not row.flags & Flag.SYNTHETIC}
 
 

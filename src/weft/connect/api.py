@@ -8,7 +8,7 @@ protocol offers.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import msgspec
@@ -43,9 +43,10 @@ class Link(Protocol):
         """Returns when ``points`` is no longer ``seen``. Connectors follow without reconnecting."""
         ...
 
-    def emit(self, batch: Batch) -> None:
+    def emit(self, batch: Batch, stored: Callable[[], None] | None = None) -> None:
         """Hands over samples in order. Never blocks, never raises; fills in ``source`` and ``sequence``, and
-        ``received`` when it is 0."""
+        ``received`` when it is 0. ``stored`` is called once they are as safe as the bus promises: whoever can
+        be asked to send again (MQTT QoS 1) is acknowledged only then."""
         ...
 
     @property

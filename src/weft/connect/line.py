@@ -53,7 +53,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 class Line:
     """The :class:`~weft.connect.api.Link` of one connection, and its supervisor.
 
-    ``forward`` takes batches and must not block; ``tell`` takes events; ``pressure`` is the edge's.
+    ``forward`` takes batches, and whom to tell once they are stored, and must not block; ``tell`` takes events; ``pressure`` is the edge's.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Line:
         points: Sequence[Point],
         *,
         clock: Clock,
-        forward: Callable[[Batch], None],
+        forward: Callable[[Batch, Callable[[], None] | None], None],
         tell: Callable[[Event], None],
         pressure: Callable[[], float] = lambda: 0.0,
     ) -> None:
@@ -93,8 +93,10 @@ class Line:
     def pressure(self) -> float:
         return self._pressure()
 
-    def emit(self, batch: Batch) -> None:
+    def emit(self, batch: Batch, stored: Callable[[], None] | None = None) -> None:
         if not len(batch):
+            if stored is not None:
+                stored()
             return
         now = self.clock.now()
         self._sequence += 1
@@ -102,7 +104,7 @@ class Line:
             self.status, last_data=now, samples=self.status.samples + len(batch)
         )
         self._forward(
-            batch.replace(source=self.name, sequence=self._sequence, received=batch.received or now)
+            batch.replace(source=self.name, sequence=self._sequence, received=batch.received or now), stored
         )
 
     def up(self, detail: str = "") -> None:

@@ -27,8 +27,10 @@ class Recorder:
         self._news = anyio.Event()
         self._change = anyio.Event()
 
-    def emit(self, batch: Batch) -> None:
+    def emit(self, batch: Batch, stored: Callable[[], None] | None = None) -> None:
         self.batches.append(batch)
+        if stored is not None:
+            stored()
         self._tell()
 
     def up(self, detail: str = "") -> None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import groupby
-from typing import Final
+from typing import Final, NamedTuple
 
 import anyio
-import msgspec
 
 from weft.bus import Bus, Draft, events_subject, samples_subject
+from weft.edge.queue import Gap, Queue, Waiting
 from weft.edge.rules import Rules
 from weft.edge.sieve import Sieve
 from weft.edge.steps import check_times, enumerate_states, scale, to_type
@@ -30,25 +30,18 @@ ROWS_PER_MESSAGE: Final = 50_000
 MESSAGES_PER_PUBLISH: Final = 200
 EVENTS_WAITING: Final = 10_000
 HEARTBEAT: Final = 1.0
+FAREWELL: Final = 3.0
 
 ACCEPTED: Final = metrics.counter("edge_samples", "Samples that connectors delivered")
 STORED: Final = metrics.counter("edge_samples_stored", "Samples that the bus has acknowledged")
-DROPPED: Final = metrics.counter("edge_samples_dropped", "Samples that fell out of a full queue")
-WAITING: Final = metrics.gauge("edge_samples_waiting", "Samples not yet acknowledged by the bus")
 
 
-class Gap(msgspec.Struct):
-    """Samples of one connection that are known to be missing."""
+class Parcel(NamedTuple):
+    """What is on its way to the bus: the drafts of some waiting batches, and whom to tell."""
 
-    samples: int = 0
-    first: int = 0
-    last: int = 0
-
-    def widen(self, batch: Batch) -> None:
-        first, last = int(batch.time.min()), int(batch.time.max())
-        self.first = min(self.first, first) if self.samples else first
-        self.last = max(self.last, last)
-        self.samples += len(batch)
+    drafts: list[Draft]
+    rows: int
+    stored: list[Callable[[], None]]
 
 
 class Edge:
@@ -70,31 +63,37 @@ class Edge:
         self._bus = bus
         self._clock = clock
         self._home = home
-        self._limit = queue_rows
         self._flush = flush_seconds
-        self._queue: deque[Batch] = deque()
-        self._on_the_way: list[Draft] = []
+        self._queue = Queue(queue_rows)
+        self._on_the_way: Parcel | None = None
         self._events: deque[Event] = deque(maxlen=EVENTS_WAITING)
-        self._gaps: dict[str, Gap] = {}
         self._news = anyio.Event()
+        self._hurry = anyio.Event()
         self._sieve = Sieve(Rules())
-        self.waiting = 0
 
     def apply(self, signals: list[Signal]) -> None:
         """Other rules from the next batch on; what the sieve remembers stays."""
         self._sieve = self._sieve.follow(Rules(signals))
 
     @property
+    def waiting(self) -> int:
+        """Samples that the bus has not acknowledged yet."""
+        return self._queue.rows
+
+    @property
     def pressure(self) -> float:
         """How full the queue is, 0 to 1."""
-        return self.waiting / self._limit
+        return self._queue.rows / self._queue.limit
 
-    def accept(self, batch: Batch) -> None:
-        """Takes a connector's batch. Never blocks, never raises."""
+    def accept(self, batch: Batch, stored: Callable[[], None] | None = None) -> None:
+        """Takes a connector's batch. Never blocks, never raises. ``stored`` is called once the bus has
+        acknowledged it, and such a batch does not wait for others to gather."""
         ACCEPTED.inc(len(batch))
         batch = self.normalise(batch)
         if len(batch):
-            self._enqueue(batch)
+            self._enqueue(Waiting(batch, stored))
+        elif stored is not None:
+            stored()
 
     def normalise(self, batch: Batch) -> Batch:
         """The steps in their order."""
@@ -108,7 +107,7 @@ class Edge:
     def tell(self, event: Event) -> None:
         """Queues an event for the bus."""
         self._events.append(event)
-        self._wake()
+        self._news.set()
 
     async def run(self, ready: Ready) -> None:
         """Publishes until cancelled, then what is left, for a few seconds at most."""
@@ -117,56 +116,60 @@ class Edge:
             group.start_soon(self._repeat_silent)
             try:
                 while True:
-                    await self._news.wait()
-                    await anyio.sleep(self._flush)
-                    await self._drain()
+                    await self._gather()
+                    await self._publish()
             finally:
-                with anyio.CancelScope(shield=True), anyio.move_on_after(3.0):
-                    await self._drain()
+                with anyio.CancelScope(shield=True), anyio.move_on_after(FAREWELL):
+                    while self._on_the_way or self._queue or self._events:
+                        await self._publish()
 
-    # --- queue ----------------------------------------------------------------------------------------
+    # --- gathering --------------------------------------------------------------------------------------
 
-    def _enqueue(self, batch: Batch) -> None:
-        self._queue.append(batch)
-        self.waiting += len(batch)
-        while self.waiting > self._limit and len(self._queue) > 1:
-            self._drop(self._queue.popleft())
-        WAITING.set(self.waiting)
-        self._wake()
-
-    def _drop(self, batch: Batch) -> None:
-        self.waiting -= len(batch)
-        DROPPED.inc(len(batch))
-        if batch.source not in self._gaps:
-            log.error("queue full, samples lost", connection=batch.source, limit=self._limit)
-        self._gaps.setdefault(batch.source, Gap()).widen(batch)
-
-    def _wake(self) -> None:
+    def _enqueue(self, entry: Waiting) -> None:
+        self._queue.put(entry)
+        if self._queue.urgent:
+            self._hurry.set()
         self._news.set()
+
+    async def _gather(self) -> None:
+        """Waits for something to publish, and a little longer for company unless somebody waits for it."""
+        if not (self._on_the_way or self._queue or self._events):
+            self._news = anyio.Event()
+            await self._news.wait()
+        if not self._queue.urgent:
+            self._hurry = anyio.Event()
+            with anyio.move_on_after(self._flush):
+                await self._hurry.wait()
 
     # --- publishing -----------------------------------------------------------------------------------
 
-    async def _drain(self) -> None:
-        self._news = anyio.Event()
-        while self._on_the_way or self._queue:
-            # What was taken from the queue stays here until it is stored, whatever ends this call before.
-            self._on_the_way = self._on_the_way or self._take()
-            await self._until_stored(self._on_the_way)
-            self._settle(self._on_the_way)
-            self._on_the_way = []
-        for source in list(self._gaps):
-            self._events.append(self._gap_event(source, self._gaps.pop(source)))
+    async def _publish(self) -> None:
+        """One atomic publish of what waits, then the events."""
+        # What was taken from the queue stays here until it is stored, whatever ends this call before.
+        self._on_the_way = self._on_the_way or self._take()
+        if self._on_the_way:
+            await self._until_stored(self._on_the_way.drafts)
+            parcel, self._on_the_way = self._on_the_way, None
+            STORED.inc(parcel.rows)
+            self._queue.settle(parcel.rows)
+            for stored in parcel.stored:
+                stored()
+        for source, gap in self._queue.take_gaps().items():
+            self._events.append(self._gap_event(source, gap))
         while self._events:
             event = self._events[0]
             await self._until_stored([Draft(events_subject(event.kind, event.source), event, event.id)])
             self._events.popleft()
 
-    def _take(self) -> list[Draft]:
-        """Drafts of the oldest waiting batches, neighbours of one connection joined."""
-        taken: list[Batch] = []
-        while self._queue and len(taken) < MESSAGES_PER_PUBLISH:
-            taken.append(self._queue.popleft())
-        return [draft for source, batches in _by_source(taken) for draft in self._drafts(source, batches)]
+    def _take(self) -> Parcel | None:
+        """The oldest waiting batches, neighbours of one connection joined."""
+        taken = self._queue.take(MESSAGES_PER_PUBLISH)
+        if not taken:
+            return None
+        batches = [entry.batch for entry in taken]
+        drafts = [draft for source, group in _by_source(batches) for draft in self._drafts(source, group)]
+        callbacks = [entry.stored for entry in taken if entry.stored is not None]
+        return Parcel(drafts, sum(map(len, batches)), callbacks)
 
     def _drafts(self, source: str, batches: list[Batch]) -> Iterator[Draft]:
         subject = samples_subject(self._home(source), source)
@@ -174,12 +177,6 @@ class Edge:
         joined = concat(batches, received=batches[-1].received)
         for part, piece in enumerate(joined.split(ROWS_PER_MESSAGE)):
             yield Draft(subject, piece, f"{source}:{batches[0].sequence}-{batches[-1].sequence}/{part}")
-
-    def _settle(self, drafts: list[Draft]) -> None:
-        rows = sum(len(draft.body) for draft in drafts if isinstance(draft.body, Batch))
-        STORED.inc(rows)
-        self.waiting -= rows
-        WAITING.set(self.waiting)
 
     async def _until_stored(self, drafts: list[Draft]) -> None:
         """The same ids again until the bus has them: a repeat is recognised there, nothing is stored twice."""
@@ -206,7 +203,7 @@ class Edge:
             now = self._clock.now()
             batch = self._sieve.silent(now)
             if len(batch):
-                self._enqueue(batch.replace(source="_silence", sequence=now))
+                self._enqueue(Waiting(batch.replace(source="_silence", sequence=now), None))
 
 
 def _by_source(batches: list[Batch]) -> Iterator[tuple[str, list[Batch]]]:

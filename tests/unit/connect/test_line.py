@@ -58,7 +58,7 @@ class Bench:
             self.connector,
             POINTS,
             clock=self.clock,
-            forward=self.batches.append,
+            forward=lambda batch, stored: self.batches.append(batch),
             tell=self.events.append,
         )
 
@@ -88,7 +88,14 @@ async def test_sequences_rise_by_one_and_never_repeat_after_a_restart():
         await bench.clock.advance(10)
     sequences = [batch.sequence for batch in bench.batches]
     assert sequences == list(range(sequences[0], sequences[0] + len(sequences)))
-    later = Line("mill", None, POINTS, clock=bench.clock, forward=bench.batches.append, tell=print)
+    later = Line(
+        "mill",
+        None,
+        POINTS,
+        clock=bench.clock,
+        forward=lambda batch, stored: bench.batches.append(batch),
+        tell=print,
+    )
     later.emit(Batch.doubles([0], [0], [0.0]))
     assert bench.batches[-1].sequence > sequences[-1]
 

@@ -173,3 +173,37 @@ async def test_events_go_to_the_bus(working):
         edge.tell(event)
     assert await stored(bus, "events.v1.>") == [event]
     assert isinstance(await bus.inner.publish(), Ack)
+
+
+async def test_a_source_is_told_only_when_its_samples_are_stored(working):
+    clock = HandClock()
+    bus, edge = await make(clock=clock)
+    bus.mode, told = "closed", []
+    async with working(edge):
+        edge.accept(batch(1), lambda: told.append(1))
+        await anyio.sleep(0.02)
+        assert told == []
+        bus.mode = "open"
+        await clock.advance(1)
+        await anyio.sleep(0.02)
+        assert told == [1]
+
+
+async def test_what_the_sieve_leaves_out_is_told_at_once():
+    _, edge = await make()
+    edge.apply([Signal(handle=0, path="e/s/x", connection="mill", address=None, deadband=10.0)])
+    told = []
+    edge.accept(batch(1), lambda: told.append(1))
+    edge.accept(batch(2), lambda: told.append(2))
+    assert told == [2]
+
+
+async def test_somebody_who_waits_does_not_wait_for_company(working):
+    bus, edge = await make()
+    edge._flush = 3600.0
+    told = anyio.Event()
+    async with working(edge):
+        edge.accept(batch(1), told.set)
+        with anyio.fail_after(2):
+            await told.wait()
+    assert await rows(bus) == [1.0]
