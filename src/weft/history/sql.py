@@ -59,8 +59,8 @@ from _stored
 # Only rows marked late can have an elder in an earlier segment: everything is shown except those elders.
 _WITHOUT_ELDERS: Final = """
 create view _stored as
-select * from _all where not exists (
-    from _late where _late.signal = _all.signal and _late.time = _all.time and _late.segment > _all.segment)
+select * from _all anti join _late
+    on _late.signal = _all.signal and _late.time = _all.time and _late.segment > _all.segment
 """
 # The errors that a damaged file can come out as; those of a wrong query are others.
 _READING: Final = (duckdb.IOException, duckdb.InvalidInputException, duckdb.InternalException)
@@ -145,6 +145,9 @@ class Query:
             },
         )
         connection.execute("set timezone = 'UTC'")
+        # DuckDB takes an Arrow scan for one row and would hold all samples in memory to join them with a few
+        # signals (out of memory at 20 M rows). So the second table of a join is always the one it holds.
+        connection.execute("set disabled_optimizers = 'build_side_probe_side'")
         self._define(connection)
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
@@ -182,7 +185,7 @@ class Query:
         if isinstance(error, duckdb.OutOfMemoryException):
             return Invalid(
                 f"The query needs more than the {self._limits.memory} MiB it may use.",
-                remedy="Ask for fewer signals or a shorter range.",
+                remedy="Ask for fewer signals or a shorter range; in a join name sample first.",
             )
         return Invalid(f"The query is refused: {' '.join(str(error).split())[:500]}")
 

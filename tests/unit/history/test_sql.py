@@ -117,3 +117,16 @@ async def test_a_caller_who_has_gone_stops_the_query(tmp_path):
         with anyio.move_on_after(0.1) as scope:
             await store.sql("select sum(a.range * b.range) from range(100000000) a, range(100000000) b")
         assert scope.cancelled_caught
+
+
+async def test_samples_are_joined_without_holding_them_all(tmp_path):
+    limits = SqlLimits(memory=32)
+    n = 1_000_000
+    with Store(tmp_path / "history", signals=signals, sql_limits=limits) as store:
+        store.append(Batch.doubles(np.ones(n), T0 + np.arange(n), np.arange(n)), 1)
+        await store.seal()
+        store.append(Batch.of([(1, T0, -1.0, ValueType.DOUBLE)]), 2)
+        query = "select count(*) as n, min(number) as low from sample join signal on signal = handle"
+        assert (await store.sql(query)).to_pylist() == [{"n": n, "low": -1.0}]
+        with pytest.raises(Invalid, match="name sample first"):
+            await store.sql("select count(*) from signal join sample on signal = handle")
