@@ -53,9 +53,9 @@ class Field:
     """``async with Field(seed=1) as field:`` runs the model factory's field on free ports.
 
     ``start`` (ns UTC, default now) is the simulated time of the first step. At speed 1 simulated time is the
-    clock's, and a factory that started in the past has been running since. At any other speed, or with
-    ``hold``, the first step is present when the field is up (with ``hold``: until :meth:`release`), and time
-    runs ``speed`` times as fast from there. It ends after ``until`` simulated seconds; the last state stays.
+    clock's, and a factory that started in the past has been running since. At any other speed the first step
+    is present when the field is up, and time runs ``speed`` times as fast from there. With ``hold`` time stands
+    at the first step until :meth:`release`, and goes on from there when ``start`` was given. It ends after ``until`` simulated seconds; the last state stays.
     ``pace="read"`` makes the Modbus devices wait for their reader instead. ``truth`` is the folder for what was
     really shown (that of an earlier run is deleted), ``folder`` a private one for broker and logs (default: a temporary one). Without ``wait`` the
     servers are still starting when the block is entered. ``processes`` are those that run at all.
@@ -89,7 +89,8 @@ class Field:
         self._options = [f"--seed={seed}", f"--start={self.start}", f"--speed={speed}", f"--pace={pace}"]
         self._options += [] if until is None else [f"--until={until}"]
         self._options += [] if truth is None else [f"--truth={truth}"]
-        self._real_time = speed == 1.0 and not hold and self.start <= time.time_ns()
+        past = start is not None and start <= time.time_ns()
+        self._real_time = speed == 1.0 and (start is None or (past and not hold))
         self._processes: dict[str, Process] = {}
         self._stack = AsyncExitStack()
 

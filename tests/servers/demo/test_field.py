@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from itertools import pairwise
 from pathlib import Path
 
 import anyio
@@ -101,3 +103,18 @@ async def test_an_error_inside_comes_out_as_it_is(tmp_path):
     with anyio.fail_after(90), pytest.raises(ZeroDivisionError):
         async with Field(tmp_path, wait=False):
             raise ZeroDivisionError
+
+
+async def test_in_real_time_a_factory_that_was_held_catches_up_with_the_clock(tmp_path, until):
+    with anyio.fail_after(90):
+        async with Field(tmp_path / "field", truth=tmp_path / "truth", hold=True, processes=["mill"]) as f:
+            held = latest(tmp_path / "truth", "mill")
+            assert held == f.start // 1_000_000 * 1_000_000
+            released = time.time_ns()
+            f.release()
+            await until(lambda: latest(tmp_path / "truth", "mill") >= released)
+            assert latest(tmp_path / "truth", "mill") <= time.time_ns()
+    steps = sorted({row.time for row in read(tmp_path / "truth")})
+    assert all((b - a) % 200_000_000 == 0 for a, b in pairwise(steps)), (
+        "always on the steps of the simulation"
+    )
