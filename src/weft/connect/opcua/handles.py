@@ -22,7 +22,7 @@ class Handles:
         self._signal = np.full(64, NOBODY, dtype=np.int32)
         self._fresh = np.zeros(64, dtype=np.bool_)
         self._waiting = 0  # how many are fresh
-        self._next = 0
+        self._next = 1  # node-opcua takes 0 for none and gives the item a number of its own
 
     def give(self, signal: int) -> int:
         """A client handle for the signal; its first sample will be marked."""

@@ -6,6 +6,7 @@ import math
 from typing import Any, Final
 
 import anyio
+import numpy as np
 from asyncua.ua.uaerrors import UaStatusCodeError
 
 from weft.connect.api import Link
@@ -13,7 +14,7 @@ from weft.connect.opcua.decode import Decoder, Notification
 from weft.connect.opcua.faults import status_text
 from weft.connect.opcua.session import Session
 from weft.connect.opcua.stack import ua
-from weft.model import Batch, Flag
+from weft.model import Flag
 from weft.runtime import Retry, get_logger
 
 __all__ = ["Subscription"]
@@ -116,7 +117,7 @@ class Subscription:
         if note.subscription != self.id:
             return
         if await self._in_order(note):
-            self._emit(note.batches, 0)
+            self._emit(note, 0)
         if note.status:
             raise Retry(
                 f"{self._session.config.endpoint} ended the subscription ({status_text(note.status)})."
@@ -134,7 +135,6 @@ class Subscription:
             self._last = (note.sequence - 2) % _WRAP + 1  # it bears the number of the next message
             return False
         self._last = note.sequence
-        self._acknowledge.append(ua.SubscriptionAcknowledgement(self.id, note.sequence))
         return True
 
     async def _republish(self, first: int, count: int) -> None:
@@ -150,8 +150,7 @@ class Subscription:
                     raise
                 continue
             lost -= 1
-            self._emit(note.batches, Flag.REPLAYED)
-            self._acknowledge.append(ua.SubscriptionAcknowledgement(self.id, note.sequence))
+            self._emit(note, Flag.REPLAYED)
         if lost:
             self._hole = True
             log.warning("messages lost at the server", connection=self._link.name, count=lost, first=first)
@@ -160,11 +159,20 @@ class Subscription:
         data = await self._session.raw(request)
         return self._decoder.republish(data, self.id, self._link.clock.now())
 
-    def _emit(self, batches: list[Batch], flags: int) -> None:
+    def _emit(self, note: Notification, flags: int) -> None:
+        """Hands a message over; it is acknowledged once its samples are stored, until then the server could be
+        asked for it again."""
+
+        def stored() -> None:
+            self._acknowledge.append(ua.SubscriptionAcknowledgement(self.id, note.sequence))
+
+        batches = [batch for batch in note.batches if len(batch)]
+        if not batches:
+            stored()
+            return
+        if self._hole:
+            # Nobody knows whose samples were lost: all that come next stand behind a gap.
+            flags, self._hole = flags | Flag.OVERFLOW, False
         for batch in batches:
-            if not len(batch):
-                continue
-            if self._hole:
-                # Nobody knows whose samples were lost: all that come next stand behind a gap.
-                flags, self._hole = flags | Flag.OVERFLOW, False
-            self._link.emit(batch.replace(flags=batch.flags | flags) if flags else batch)
+            marked = batch.replace(flags=batch.flags | np.uint16(flags)) if flags else batch
+            self._link.emit(marked, stored if batch is batches[-1] else None)

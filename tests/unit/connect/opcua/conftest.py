@@ -37,8 +37,8 @@ class Wire:
     def decoder(signals=1000):
         """A decoder whose client handle n stands for signal n + 100000."""
         handles = Handles()
-        for n in range(signals):
-            handles.give(n + 100_000)
+        for n in range(1, signals):
+            assert handles.give(n + 100_000) == n
         return Decoder(handles)
 
 

@@ -160,7 +160,7 @@ def agree(wire, data, batches):
 @settings(max_examples=300, deadline=None)
 @given(st.lists(data_values(variants() | nested), max_size=8), st.lists(data_values(variants()), max_size=3))
 def test_random_messages_of_all_types(wire, first, second):
-    changes = [wire.data_change(enumerate(values)) for values in (first, second)]
+    changes = [wire.data_change(enumerate(values, 1)) for values in (first, second)]
     data = wire.publish_response(*changes)
     note = wire.decoder().publish(data, wire.RECEIVED)
     agree(wire, data, note.batches)
@@ -171,7 +171,7 @@ def test_random_messages_of_all_types(wire, first, second):
 @settings(max_examples=60, deadline=None)
 @given(st.lists(data_values(variants() | nested), min_size=1, max_size=6))
 def test_long_messages_with_values_of_any_size(wire, values):
-    data = wire.publish_response(wire.data_change(enumerate(values * (200 // len(values)))))
+    data = wire.publish_response(wire.data_change(enumerate(values * (200 // len(values)), 1)))
     agree(wire, data, wire.decoder().publish(data, wire.RECEIVED).batches)
 
 
@@ -199,7 +199,7 @@ def test_known_layouts(wire, data):
             value = ua.Variant(pools[i % len(shapes)][pick], ua.VariantType(int(kind))) if valued else None
             code = ua.StatusCode(codes[pick] if status else 0)
             stamps = [moments[pick] if source else None, moments[pick + 1] if server else None]
-            items.append((i, ua.DataValue(value, code, *stamps)))
+            items.append((i + 1, ua.DataValue(value, code, *stamps)))
         message = wire.publish_response(wire.data_change(items))
         agree(wire, message, decoder.publish(message, wire.RECEIVED).batches)
 
@@ -214,7 +214,7 @@ def test_a_known_layout_is_used_and_only_for_its_own_messages(wire, monkeypatch)
         moment = datetime(2026, 11, 21, tzinfo=UTC)
         return wire.publish_response(
             wire.data_change(
-                (i, ua.DataValue(ua.Variant(v), SourceTimestamp=moment)) for i, v in enumerate(values)
+                (i + 1, ua.DataValue(ua.Variant(v), SourceTimestamp=moment)) for i, v in enumerate(values, 1)
             )
         )
 
@@ -318,7 +318,7 @@ def test_first_sample_of_an_item_is_marked_once(wire):
 @given(st.data())
 def test_damaged_messages_are_refused_or_read_but_never_more_than_that(wire, data):
     values = data.draw(st.lists(data_values(variants() | nested), min_size=1, max_size=4))
-    message = bytearray(wire.publish_response(wire.data_change(enumerate(values))))
+    message = bytearray(wire.publish_response(wire.data_change(enumerate(values, 1))))
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(message) - 1))
         message[at : at + 1] = data.draw(st.binary(min_size=0, max_size=4))
@@ -362,7 +362,7 @@ def test_arrays_and_guids_by_hand(wire):
         ua.Variant(-12, ua.VariantType.Int32),
         ua.Variant(2**64 - 1, ua.VariantType.UInt64),
     ]
-    change = wire.data_change((i, ua.DataValue(v)) for i, v in enumerate(values))
+    change = wire.data_change((i + 1, ua.DataValue(v)) for i, v in enumerate(values, 1))
     [batch] = wire.decoder().publish(wire.publish_response(change), wire.RECEIVED).batches
     assert batch.values() == [str(unit), [[1, 2], [3, 4]], None, -12, 2**64 - 1]
     assert np.array_equal(batch.type, [14, 4 | ARRAY, 12, 6, 9])

@@ -1,0 +1,59 @@
+// A server with values of several types and counters that are written on command. Options: --folder
+// Prints its port when it is ready; a line "count NODES VALUES FIRST" on stdin is answered with "done".
+"use strict";
+const path = require("path");
+const readline = require("readline");
+const { OPCUAServer, OPCUACertificateManager, MessageSecurityMode, SecurityPolicy, DataType, Variant, VariantArrayType, StatusCodes, standardUnits } = require("node-opcua");
+
+async function main() {
+  const folder = process.argv[process.argv.indexOf("--folder") + 1];
+  const certificates = new OPCUACertificateManager({ automaticallyAcceptUnknownCertificate: true, rootFolder: path.join(folder, "pki") });
+  const server = new OPCUAServer({
+    port: 0,
+    resourcePath: "",
+    hostname: "127.0.0.1",
+    alternateHostname: ["127.0.0.1"],
+    serverCertificateManager: certificates,
+    allowAnonymous: true,
+    serverCapabilities: { minSupportedSampleRate: 0 }, // every change counts, however fast they come
+    securityModes: [MessageSecurityMode.None, MessageSecurityMode.SignAndEncrypt],
+    securityPolicies: [SecurityPolicy.None, SecurityPolicy.Basic256Sha256, SecurityPolicy.Aes256_Sha256_RsaPss],
+    buildInfo: { productName: "node peer", buildNumber: "1" },
+  });
+  await server.initialize();
+  const space = server.engine.addressSpace;
+  const own = space.registerNamespace("urn:node:plant");
+  const machine = own.addObject({ organizedBy: space.rootFolder.objects, browseName: "Machine" });
+  const variable = (name, dataType, value, arrayType) => {
+    const node = own.addVariable({ componentOf: machine, browseName: name, nodeId: `s=${name}`, dataType, valueRank: arrayType ? 1 : -1 });
+    node.setValueFromSource(new Variant({ dataType, value, arrayType: arrayType || VariantArrayType.Scalar }));
+    return node;
+  };
+  variable("Boolean", DataType.Boolean, true);
+  variable("Int32", DataType.Int32, -12);
+  variable("UInt64", DataType.UInt64, [0xffffffff, 0xffffffff]);
+  variable("Float", DataType.Float, 0.5);
+  variable("String", DataType.String, "000123");
+  variable("Guid", DataType.Guid, "72962B91-FA75-4AE6-8D28-B404DC7DAF63");
+  variable("Bytes", DataType.ByteString, Buffer.from([0, 255]));
+  variable("Text", DataType.LocalizedText, { text: "Guten Tag", locale: "de" });
+  variable("Doubles", DataType.Double, new Float64Array([1, 2.5]), VariantArrayType.Array);
+  variable("Failed", DataType.Double, 0).setValueFromSource(new Variant({ dataType: DataType.Double, value: 1 }), StatusCodes.BadSensorFailure);
+  own.addAnalogDataItem({ componentOf: machine, browseName: "Temperature", nodeId: "s=Temperature", dataType: DataType.Double,
+    engineeringUnitsRange: { low: 0, high: 100 }, engineeringUnits: standardUnits.degree_celsius,
+    value: new Variant({ dataType: DataType.Double, value: 21.5 }) });
+  const counters = [];
+  for (let i = 0; i < 10; i++) counters.push(variable(`counter${i}`, DataType.Int32, -1));
+  await server.start();
+  console.log(`port ${server.endpoints[0].port}`);
+  readline.createInterface({ input: process.stdin }).on("line", async (line) => {
+    const [, nodes, values, first] = line.split(" ").map(Number);
+    for (let value = first; value < first + values; value++) {
+      for (const counter of counters.slice(0, nodes)) counter.setValueFromSource(new Variant({ dataType: DataType.Int32, value }));
+      await new Promise(setImmediate);
+    }
+    console.log("done");
+  });
+}
+
+main().catch((error) => { console.error(String(error)); process.exit(1); });

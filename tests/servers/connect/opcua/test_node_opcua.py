@@ -1,0 +1,138 @@
+"""The connector on software of others: a node-opcua server."""
+
+import subprocess
+import sys
+
+import anyio
+import pytest
+
+from weft.connect.opcua import OpcUa
+from weft.model import ARRAY, Flag, ValueType, quality
+
+pytestmark = [pytest.mark.anyio, pytest.mark.card("opcua", "outside_peer")]
+
+SPACE = "nsu=urn:node:plant;s="
+
+
+class NodePeer:
+    def __init__(self, scripts, folder):
+        command = ["node", str(scripts / "server.js"), "--folder", str(folder)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        self.process = subprocess.Popen(command, text=True, **pipes)
+        self.url = f"opc.tcp://127.0.0.1:{self._line('port ').split()[1]}"
+
+    def _line(self, beginning):
+        """The next line that begins so; its warnings come the same way."""
+        for line in self.process.stdout:
+            if line.startswith(beginning):
+                return line
+        raise AssertionError("node-opcua ended")
+
+    async def tell(self, *words):
+        def ask():
+            print(*words, file=self.process.stdin, flush=True)
+            self._line("done")
+
+        await anyio.to_thread.run_sync(ask)
+
+
+@pytest.fixture(scope="module")
+def node(node_opcua, tmp_path_factory):
+    peer = NodePeer(node_opcua, tmp_path_factory.mktemp("node"))
+    yield peer
+    peer.process.kill()
+    peer.process.wait()
+    peer.process.stdin.close()
+    peer.process.stdout.close()
+
+
+async def test_values_and_statuses(node, kit):
+    expected = {
+        "Boolean": (ValueType.BOOLEAN, True),
+        "Int32": (ValueType.INT32, -12),
+        "UInt64": (ValueType.UINT64, 2**64 - 1),
+        "Float": (ValueType.FLOAT, 0.5),
+        "String": (ValueType.STRING, "000123"),
+        "Guid": (ValueType.GUID, "72962b91-fa75-4ae6-8d28-b404dc7daf63"),
+        "Bytes": (ValueType.BYTESTRING, b"\x00\xff"),
+        "Text": (ValueType.LOCALIZEDTEXT, {"locale": "de", "text": "Guten Tag"}),
+        "Doubles": (ValueType.DOUBLE | ARRAY, [1.0, 2.5]),
+        "Temperature": (ValueType.DOUBLE, 21.5),
+    }
+    points = kit.points(*expected, "Failed", "Missing", space=SPACE)
+    async with kit.running(kit.config(node.url), points) as link:
+        await link.until(lambda: len(link.rows) >= len(expected) + 1 and len(link.refused) == 1)
+        await link.until(lambda: bool(link.details))
+    rows = {points[row.signal].path[2:]: row for row in link.rows}
+    assert {name: (rows[name].type, rows[name].value) for name in expected} == expected
+    assert rows["Failed"].status == quality.BAD_SENSOR_FAILURE
+    assert link.refused["p/Missing"][0] == quality.BAD_NODE_ID_UNKNOWN
+    assert link.details[0].startswith("node peer")
+
+
+@pytest.mark.card("opcua", "reads")
+async def test_every_value_counted_in_order(node, kit):
+    points = kit.points(
+        *[f"counter{i}" for i in range(10)], space=SPACE, sampling_interval=0.0, queue_size=2000
+    )
+    async with kit.running(kit.config(node.url), points) as link:
+        await link.until(lambda: len(link.rows) >= 10)
+        await node.tell("count", 10, 500, 0)
+        await link.until(lambda: len(link.rows) >= 10 + 5000, 20)
+    for point in points:
+        assert [row.value for row in link.of(point.handle)][1:] == list(range(500))
+
+
+async def test_overflow_of_the_servers_queue_is_marked(node, kit):
+    points = kit.points("counter9", space=SPACE, sampling_interval=0.0, queue_size=3)
+    async with kit.running(kit.config(node.url, publishing_interval=0.5), points) as link:
+        await link.until(lambda: bool(link.rows))
+        await node.tell("count", 10, 100, 1000)
+        await link.until(lambda: link.rows[-1].value == 1099)
+    marked = [row for row in link.rows if row.flags & Flag.OVERFLOW]
+    assert marked
+    assert all(row.status & 0x480 == 0x480 for row in marked)
+
+
+@pytest.mark.parametrize("policy", ["Basic256Sha256", "Aes256Sha256RsaPss"])
+async def test_encrypted(node, kit, tmp_path, policy):
+    config = kit.config(
+        node.url,
+        security="SignAndEncrypt",
+        policy=policy,
+        certificates=str(tmp_path),
+        trust_on_first_use=True,
+    )
+    async with kit.running(config, kit.points("Int32", "String", space=SPACE)) as link:
+        await link.until(lambda: len(link.rows) >= 2)
+
+
+@pytest.mark.card("opcua", "browse")
+async def test_browse(node, kit):
+    with anyio.fail_after(20):
+        found = {one.name: one async for one in OpcUa(kit.config(node.url)).browse()}
+    assert found["Temperature"].unit == "Cel"
+    assert (found["UInt64"].type, found["UInt64"].value) == (ValueType.UINT64, 2**64 - 1)
+    assert found["Failed"].status == quality.BAD_SENSOR_FAILURE
+    assert found["counter3"].folder == "Machine"
+
+
+async def test_asyncua_load_server_counts(kit):
+    """The bench's load: every item's values are 1, 2, 3 …, none missing, none double."""
+    items, steps = 500, 20
+    load = ["serve", "--items", str(items), "--rate", "20000", "--steps", str(steps)]
+    async with await anyio.open_process(
+        [sys.executable, "-m", "weft.bench.opcua", *load], stderr=None
+    ) as server:
+        port = int((await server.stdout.receive()).decode())
+        points = kit.points(*[f"load{i}" for i in range(items)], space="ns=2;s=")
+        async with kit.running(kit.config(f"opc.tcp://127.0.0.1:{port}"), points) as link:
+            await link.until(lambda: sum(map(len, link.batches)) >= items * steps)
+        server.kill()
+    by_signal = {}
+    for row in link.rows:
+        by_signal.setdefault(row.signal, []).append((row.type, row.value))
+    for values in by_signal.values():
+        wanted = [n % 2 for n in range(1, steps + 1)] if values[0][0] == 1 else list(range(1, steps + 1))
+        assert [value for _, value in values] == wanted
+    assert len(by_signal) == items
