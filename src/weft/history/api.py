@@ -35,15 +35,20 @@ class History(Protocol):
 
     async def raw(self, signals: Sequence[int], start: int, end: int, *, most: int = 1_000_000) -> pa.Table:
         """Samples as they came, sorted by (signal, time): signal int32, time timestamp[ns, UTC], value
-        double?, integer int64?, text string?, type uint8, status uint32, flags uint16. Raises Invalid for a
-        reversed range or more than ``most`` rows."""
+        double?, integer int64?, text string?, data binary? (arrays, bytes, structures as msgpack), type uint8,
+        status uint32, flags uint16; see :mod:`weft.history.columns`. Raises Invalid for a reversed range or
+        more than ``most`` rows."""
         ...
 
     async def summary(self, signals: Sequence[int], start: int, end: int, interval: int) -> pa.Table:
         """Per signal and interval of ``interval`` ns: signal, time (interval's start), count, good (count of
-        good samples), minimum, maximum, average of the good numbers."""
+        good samples), minimum, maximum, average of the good numbers (NaN left out; null when there is none).
+        Intervals begin at ``start``; those without a sample are left out. Raises Invalid for a reversed range,
+        an interval of no length, or a million intervals and more."""
         ...
 
     async def sql(self, query: str, *, most: int = 100_000) -> pa.Table:
-        """Read-only SQL over the views ``sample`` and ``signal``. Raises Invalid."""
+        """One SELECT over the views ``sample`` (raw's columns, ``number`` double?, ``good`` boolean) and
+        ``signal`` (``handle``, ``path``, ``unit`` …). Raises Invalid, also for more than ``most`` rows, too much
+        time or memory. In a join name ``sample`` first: the other table is held in memory."""
         ...

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import fnmatch
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final
 
-from weft.catalog.api import Plant
+from weft.catalog import Plant, matching
 from weft.model import Signal, instant
 from weft.runtime import Invalid, NotFound
 
@@ -25,7 +23,8 @@ _UNITS: Final = {
     "d": 86_400_000_000_000,
     "w": 7 * 86_400_000_000_000,
 }
-_NEVER: Final = re.compile(r"(?!)")
+_STARS: Final = re.compile(r"\*+")
+_MOST_STARS: Final = 5  # each one more multiplies the time that a pattern may take
 _DURATION: Final = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s*(ns|us|ms|s|m|h|d|w)")
 # A "+" that the caller did not encode arrives as a blank.
 _LOST_PLUS: Final = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")
@@ -53,8 +52,8 @@ def moment(text: str, now: int) -> int:
 
 
 def selected(plant: Plant, patterns: Sequence[str]) -> list[Signal]:
-    """The signals of these paths or patterns, in the plant's order: ``*`` stands for anything within a name,
-    ``?`` for one sign, ``**`` for any number of names. Raises NotFound for one that nothing answers to."""
+    """The signals of these paths or patterns (see :func:`weft.catalog.matching`), by handle. Raises NotFound
+    for one that nothing answers to, Invalid for one with too many wildcards."""
     found: dict[str, Signal] = {}
     for pattern in patterns:
         matches = _matching(plant, pattern)
@@ -68,35 +67,9 @@ def _matching(plant: Plant, pattern: str) -> list[Signal]:
     signal = plant.signals.get(pattern)
     if signal is not None:
         return [signal]
-    if "*" not in pattern:
-        return []
-    forms = [_form(part) for part in pattern[:1_000].split("/")]
-    return [signal for path, signal in plant.signals.items() if _fits(path.split("/"), forms)]
-
-
-@lru_cache(maxsize=1_024)
-def _form(part: str) -> re.Pattern[str] | None:
-    """How one name of the path may read; None for any number of names."""
-    return None if part == "**" else re.compile(fnmatch.translate(part.replace("[", "[[]")))
-
-
-def _fits(names: list[str], forms: list[re.Pattern[str] | None]) -> bool:
-    """Whether the names are those of the forms. Takes back only the latest ``**``, so that a pattern of many
-    costs no more than names times forms."""
-    name = form = 0
-    again: tuple[int, int] | None = None
-    while name < len(names):
-        here = forms[form] if form < len(forms) else _NEVER
-        if here is None:
-            form += 1
-            again = (name, form)
-        elif here.match(names[name]):
-            name, form = name + 1, form + 1
-        elif again is not None:
-            name, form = again = (again[0] + 1, again[1])
-        else:
-            return False
-    return all(rest is None for rest in forms[form:])
+    if len(_STARS.findall(pattern)) > _MOST_STARS:
+        raise Invalid(f"{pattern[:60]!r} has more than {_MOST_STARS} wildcards.")
+    return matching(plant, pattern) if "*" in pattern or "?" in pattern else []
 
 
 def _unknown(plant: Plant, pattern: str) -> NotFound:

@@ -29,7 +29,7 @@ def choose(segments: Sequence[Segment], now: int, most: int = MOST_ROWS) -> list
     for tier in range(largest + 1):
         for run in _runs(list(segments), tier, most):
             over = run[0].sealed // _DAY < now // _DAY
-            if len(run) >= (2 if over else _FEWEST):
+            if len(run) >= (2 if over else _FEWEST) and (over or _worth(run)):
                 return run
     return []
 
@@ -70,6 +70,11 @@ def _runs(segments: list[Segment], tier: int, most: int) -> list[list[Segment]]:
             runs.append([segment])
             rows, size = segment.rows, segment.size
     return [run for run in runs if run]
+
+
+def _worth(run: list[Segment]) -> bool:
+    """Not when most of the work would be to copy one large segment."""
+    return sum(segment.rows for segment in run) >= 2 * max(segment.rows for segment in run)
 
 
 def _tier(rows: int) -> int:

@@ -179,7 +179,7 @@ steps = st.lists(
 ALL = [1, 2, 3, 70_000, 2**31 - 1, -5]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     steps,
     st.sets(st.sampled_from(ALL), max_size=3),

@@ -165,8 +165,8 @@ def test_durations_and_moments():
 @pytest.mark.parametrize(
     ("pattern", "count"),
     [
-        ("**", 4), ("p/s/*/l*", 2), ("p/**", 4), ("**/s/**/l?ad", 1), ("p/s/mill/load", 1), ("*", 0),
-        ("**/**/**/**/**/**/**/**/load", 1), ("p/*/load", 0), ("p/s/mill/[l]oad*", 0), ("", 0),
+        ("**", 4), ("p/s/*/l*", 2), ("p/**", 4), ("**/s/**/l?ad", 1), ("p/s/mill/load", 1), ("mill/*", 2),
+        ("p/*/load", 0), ("p/s/mill/[l]oad*", 0), ("", 0),
     ],
 )  # fmt: skip
 def test_patterns(pattern, count):
@@ -175,3 +175,8 @@ def test_patterns(pattern, count):
     else:
         with pytest.raises(NotFound):
             selected(plant(), [pattern])
+
+
+def test_a_pattern_of_very_many_stars_is_refused():
+    with pytest.raises(Invalid, match="wildcards"):
+        selected(plant(), ["**/" * 100 + "x"])
