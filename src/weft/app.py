@@ -239,7 +239,10 @@ class House:
             console.router(self),
             _router(self),
         ]
-        return web.create(routers, access=self.access, page=console.page())
+        settings = self.settings["web"]
+        # Behind loopback a foreign name is a rebinding attack; an address opened on purpose has many names.
+        hosts = settings.hosts or (web.LOOPBACK if settings.host in web.LOOPBACK else ())
+        return web.create(routers, access=self.access, page=console.page(), hosts=hosts)
 
 
 def _router(house: House) -> Router:

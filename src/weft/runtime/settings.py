@@ -34,10 +34,12 @@ Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class Web(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the pages and the API listen; loopback unless said otherwise. Port 0 takes any free one."""
+    """Where the pages and the API listen; loopback unless said otherwise. Port 0 takes any free one. ``hosts``:
+    the names that browsers may use for it; none is any name, but on loopback only its own."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8080
+    hosts: tuple[str, ...] = ()
 
 
 class BusSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
