@@ -129,11 +129,12 @@ class Store:
         sequence that is now safe on disk. Raises OSError (a full disk): nothing is lost, call it again."""
         self._shelf.must_write()
         async with self._sealing:
-            if self._frozen is None and self._tail.sequence > self.sealed:
+            if self._frozen is not None:  # an earlier call was cancelled or the disk refused
+                await self._seal(self._frozen)
+            if self._tail.sequence > self.sealed:
                 self._frozen = _Frozen(self._tail, self._newest.copy())
                 number = self._tail.number + (self._tail.rows > 0)
                 self._tail = Tail(number, self._tail.sequence)
-            if self._frozen is not None:
                 await self._seal(self._frozen)
         return self.sealed
 

@@ -121,10 +121,26 @@ async def test_a_full_disk_loses_nothing(path, monkeypatch):
                 await store.seal()
         store.append(ramp(10), 2)
         assert (store.sealed, len(await values(store))) == (0, 20)
-        assert await store.seal() == 1
         assert await store.seal() == 2
+        assert len(store.segments) == 2
         assert len(await values(store)) == 20
         assert not list(path.rglob("*.partial"))
+
+
+async def test_a_cancelled_seal_is_finished_by_the_next_one(path):
+    with Store(path) as store:
+        store.append(ramp(0), 1)
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await store.seal()
+        async with anyio.create_task_group() as group:
+            group.start_soon(store.seal)
+            await anyio.sleep(0)
+            store.append(ramp(10), 2)
+            group.cancel_scope.cancel()
+        assert len(await values(store)) == 20
+        assert await store.seal() == 2
+        assert len(await values(store)) == 20
 
 
 @pytest.mark.parametrize("harm", ["cut", "flip", "gone"])
