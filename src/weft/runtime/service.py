@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import Final, TypeAlias
 
 import anyio
 import msgspec
-from anyio.abc import TaskGroup
+from anyio.abc import TaskGroup, TaskStatus
 
 from weft.runtime.clock import Clock, SystemClock
 from weft.runtime.log import get_logger
@@ -107,11 +107,30 @@ class Service:
 class Floor:
     """Services that start and stop together; more can be added and removed while it runs."""
 
-    def __init__(self, name: str, group: TaskGroup, clock: Clock) -> None:
+    def __init__(self, name: str, clock: Clock) -> None:
         self.name = name
         self.services: dict[str, Service] = {}
-        self._group = group
         self._clock = clock
+        self._group: TaskGroup
+        self._leave = anyio.Event()
+        self._left = anyio.Event()
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """Holds the floor until :meth:`stop`. A cancellation from outside does not reach its services: it
+        would end all floors at once, and what the upper ones still hand down would be lost."""
+        with anyio.CancelScope(shield=True):
+            try:
+                async with anyio.create_task_group() as self._group:
+                    task_status.started()
+                    await self._leave.wait()
+                    self._group.cancel_scope.cancel()
+            finally:
+                self._left.set()
+
+    async def stop(self) -> None:
+        """Cancels all services and waits until they have cleaned up."""
+        self._leave.set()
+        await self._left.wait()
 
     def add(self, service: Service) -> Service:
         """Starts a service. Raises ValueError when one of that name is there."""
@@ -141,27 +160,27 @@ class Supervisor:
 
     @asynccontextmanager
     async def running(self, floors: Sequence[tuple[str, Sequence[Service]]]) -> AsyncIterator[Supervisor]:
-        """All floors up, each once the one below is ready; on leaving they stop from the top down."""
-        async with AsyncExitStack() as stack:
-            for name, services in floors:
-                floor = await stack.enter_async_context(self._floor(name))
-                for service in services:
-                    floor.add(service)
-                await floor.ready()
-            yield self
+        """All floors up, each once the one below is ready. However this is left, also by cancellation, they
+        stop from the top down, each one only when the one above has cleaned up."""
+        async with anyio.create_task_group() as group:
+            up: list[Floor] = []
+            try:
+                for name, services in floors:
+                    floor = self.floors[name] = Floor(name, self.clock)
+                    await group.start(floor.run)
+                    up.append(floor)
+                    for service in services:
+                        floor.add(service)
+                    await floor.ready()
+                yield self
+            finally:
+                with anyio.CancelScope(shield=True):
+                    for floor in reversed(up):
+                        await floor.stop()
 
     @property
     def services(self) -> list[Service]:
         return [service for floor in self.floors.values() for service in floor.services.values()]
-
-    @asynccontextmanager
-    async def _floor(self, name: str) -> AsyncIterator[Floor]:
-        async with anyio.create_task_group() as group:
-            floor = self.floors[name] = Floor(name, group, self.clock)
-            try:
-                yield floor
-            finally:
-                group.cancel_scope.cancel()
 
 
 LONGEST: Final = 500

@@ -4,6 +4,7 @@ import asyncio
 import random
 
 import anyio
+import anyio.lowlevel
 import pytest
 from clocks import HandClock
 
@@ -152,3 +153,52 @@ async def test_a_crash_in_a_group_is_described_by_its_cause():
         await anyio.wait_all_tasks_blocked()
         assert service.state is State.WAITING
         assert service.failure == "Crash: the pump is gone"
+
+
+async def test_a_cancellation_from_outside_stops_in_order_too():
+    clock, order = HandClock(), []
+
+    def make(name, cleaning):
+        async def run(ready):
+            ready()
+            try:
+                await anyio.sleep_forever()
+            finally:
+                with anyio.CancelScope(shield=True):
+                    for _ in range(cleaning):
+                        await anyio.lowlevel.checkpoint()
+                order.append(name)
+
+        return Service(name, run)
+
+    async def house():
+        async with (
+            Supervisor(clock).running([("low", [make("low", 1)]), ("middle", [make("middle", 20)])]),
+            Supervisor(clock).running([("high", [make("high", 40)])]),
+        ):
+            await anyio.sleep_forever()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(house)
+        await anyio.wait_all_tasks_blocked()
+        group.cancel_scope.cancel()
+    assert order == ["high", "middle", "low"]
+
+
+async def test_a_start_that_is_given_up_stops_what_had_started():
+    stopped = []
+
+    async def below(ready):
+        ready()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            stopped.append("below")
+
+    async def never(ready):
+        await anyio.sleep_forever()
+
+    with anyio.move_on_after(0.05):
+        async with Supervisor().running([("a", [Service("below", below)]), ("b", [Service("never", never)])]):
+            raise AssertionError("must not be up")
+    assert stopped == ["below"]
