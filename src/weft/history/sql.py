@@ -40,7 +40,7 @@ class SqlLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 SIGNALS: Final = pa.schema(
     [
-        pa.field("handle", pa.int32(), nullable=False),
+        pa.field("signal", pa.int32(), nullable=False),
         *(pa.field(name, pa.string()) for name in ("path", "name", "asset", "connection", "description")),
         *(pa.field(name, pa.string()) for name in ("type", "unit", "semantic", "owner")),
         *(pa.field(name, pa.float64()) for name in ("minimum", "low", "high", "maximum")),
@@ -249,7 +249,7 @@ def _tail(view: View) -> tuple[pa.Table, bool]:
 def _signal_table(signals: list[Signal]) -> pa.Table:
     rows = [
         {
-            "handle": s.handle,
+            "signal": s.handle,
             "path": s.path,
             "name": s.name,
             "asset": s.asset,

@@ -36,7 +36,7 @@ async def store(tmp_path):
 async def test_views_join_by_handle(store):
     found = await store.sql(
         "select path, unit, high, count(*) as n, max(number) as top, max(text) as text "
-        "from sample join signal on signal = handle group by all order by path"
+        "from sample join signal using (signal) group by all order by path"
     )
     assert found.to_pylist() == [
         {"path": "p/s/mill/load", "unit": "%", "high": 90.0, "n": 5_000, "top": 4_999.0, "text": None},
@@ -126,7 +126,7 @@ async def test_samples_are_joined_without_holding_them_all(tmp_path):
         store.append(Batch.doubles(np.ones(n), T0 + np.arange(n), np.arange(n)), 1)
         await store.seal()
         store.append(Batch.of([(1, T0, -1.0, ValueType.DOUBLE)]), 2)
-        query = "select count(*) as n, min(number) as low from sample join signal on signal = handle"
+        query = "select count(*) as n, min(number) as low from sample join signal using (signal)"
         assert (await store.sql(query)).to_pylist() == [{"n": n, "low": -1.0}]
         with pytest.raises(Invalid, match="name sample first"):
-            await store.sql("select count(*) from signal join sample on signal = handle")
+            await store.sql("select count(*) from signal join sample using (signal)")
