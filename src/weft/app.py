@@ -14,6 +14,7 @@ from typing import Any, Final
 import anyio
 import msgspec
 from litestar import Router, get, post
+from litestar.params import FromQuery
 
 from weft import catalog, connect, console, edge, history, web
 from weft.bus import Address, NatsBus, NatsServer, Stream, StreamState
@@ -249,7 +250,7 @@ def _router(house: House) -> Router:
     """What only the whole house can answer."""
 
     @post("/apply", status_code=200)
-    async def apply(dry_run: bool = False) -> dict[str, list[str]]:
+    async def apply(dry_run: FromQuery[bool] = False) -> dict[str, list[str]]:
         """Bring the plant to what its folder says; with ``dry_run`` only say what differs."""
         return {"changes": await house.apply(dry_run=dry_run)}
 

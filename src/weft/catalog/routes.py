@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from litestar import Router, get
 from litestar.di import NamedDependency, Provide
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from weft.catalog.api import Connection, Plant
 from weft.catalog.redact import redacted
@@ -134,7 +134,7 @@ async def get_plant(plant: NamedDependency[Plant]) -> PlantView:
 @get("/assets", summary="The equipment hierarchy, parents before children")
 async def get_assets(
     plant: NamedDependency[Plant],
-    below: Annotated[str, Parameter(description="Only this asset and everything below it.")] = "",
+    below: Annotated[str, QueryParameter(description="Only this asset and everything below it.")] = "",
 ) -> list[AssetView]:
     own: dict[str, int] = {}
     for signal in plant.signals.values():
@@ -154,12 +154,13 @@ async def get_assets(
 async def get_signals(
     plant: NamedDependency[Plant],
     search: Annotated[
-        str, Parameter(description="Words that all occur in the path, description or unit; case is ignored.")
+        str,
+        QueryParameter(description="Words that all occur in the path, description or unit; case is ignored."),
     ] = "",
-    asset: Annotated[str, Parameter(description="Only signals of this asset and those below it.")] = "",
-    connection: Annotated[str, Parameter(description="Only signals of this connection.")] = "",
-    start: Annotated[int, Parameter(ge=0, description="The first item of the page.")] = 0,
-    limit: Annotated[int, Parameter(ge=1, le=MOST, description="Items per page.")] = 100,
+    asset: Annotated[str, QueryParameter(description="Only signals of this asset and those below it.")] = "",
+    connection: Annotated[str, QueryParameter(description="Only signals of this connection.")] = "",
+    start: Annotated[int, QueryParameter(ge=0, description="The first item of the page.")] = 0,
+    limit: Annotated[int, QueryParameter(ge=1, le=MOST, description="Items per page.")] = 100,
 ) -> SignalPage:
     words = search.casefold().split()
     found = [
