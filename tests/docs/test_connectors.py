@@ -151,12 +151,12 @@ def cells(line):
 
 
 def same_default(cell, field):
-    """Whether a README's cell says the field's default; where it is nothing or no plain value, any words will do."""
+    """Whether a README's cell says the field's default; where that is nothing or no plain value, any words do."""
     written = cell.strip("`")
     if field.required:
         return written in {"required", "-", "—"}
     default = field.default
-    if default is None or not isinstance(default, str | int | float):
+    if default in (None, "") or not isinstance(default, str | int | float):
         return written not in {"", "required", "-"}
     try:
         return json.loads(written) == default

@@ -35,7 +35,7 @@ def signals_of(folder):
             if "type" in asset:
                 for name in load(folder / "types" / f"{asset['type']}.toml")["signals"]:
                     yield f"{path}/{name}"
-    for row in csv.DictReader((folder / "signals" / "meters.csv").open(encoding="utf-8")):
+    for row in csv.DictReader((folder / "signals" / "meters.csv").read_text(encoding="utf-8").splitlines()):
         yield f"{row['asset']}/{row['name']}"
 
 
