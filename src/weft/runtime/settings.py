@@ -55,7 +55,7 @@ class HistorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """The live tail is written as a segment after ``seal_rows`` samples or ``seal_seconds`` seconds.
     ``folder``: where segments lie; empty is the state folder."""
 
-    seal_rows: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
+    seal_rows: Annotated[int, msgspec.Meta(ge=1)] = 500_000
     seal_seconds: Seconds = 60.0
     folder: str = ""
 
