@@ -44,7 +44,7 @@ class Subscription:
         self._last: int | None = None
         self._hole = False
         self._heard = anyio.current_time()
-        self._publishers = 0
+        self._publishers = session.config.publish_requests
 
     async def open(self) -> None:
         interval = self._session.config.publishing_interval
@@ -68,8 +68,7 @@ class Subscription:
         self._heard = anyio.current_time()
 
     async def publish(self) -> None:
-        """Keeps one PublishRequest outstanding; run as many of these as there shall be."""
-        self._publishers += 1
+        """Keeps one PublishRequest outstanding; run ``publish_requests`` of these."""
         with self._session.explained():
             while True:
                 await self._relief()

@@ -109,8 +109,10 @@ class Watch:
             while not condition():
                 await self._news.wait()
 
-    def _forward(self, batch):
+    def _forward(self, batch, stored):
         self.batches.append(batch)
+        if stored is not None:
+            stored()
         self.tell()
 
 

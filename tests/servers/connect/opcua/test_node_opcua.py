@@ -1,7 +1,6 @@
 """The connector on software of others: a node-opcua server."""
 
 import subprocess
-import sys
 
 import anyio
 import pytest
@@ -115,24 +114,3 @@ async def test_browse(node, kit):
     assert (found["UInt64"].type, found["UInt64"].value) == (ValueType.UINT64, 2**64 - 1)
     assert found["Failed"].status == quality.BAD_SENSOR_FAILURE
     assert found["counter3"].folder == "Machine"
-
-
-async def test_asyncua_load_server_counts(kit):
-    """The bench's load: every item's values are 1, 2, 3 …, none missing, none double."""
-    items, steps = 500, 20
-    load = ["serve", "--items", str(items), "--rate", "20000", "--steps", str(steps)]
-    async with await anyio.open_process(
-        [sys.executable, "-m", "weft.bench.opcua", *load], stderr=None
-    ) as server:
-        port = int((await server.stdout.receive()).decode())
-        points = kit.points(*[f"load{i}" for i in range(items)], space="ns=2;s=")
-        async with kit.running(kit.config(f"opc.tcp://127.0.0.1:{port}"), points) as link:
-            await link.until(lambda: sum(map(len, link.batches)) >= items * steps)
-        server.kill()
-    by_signal = {}
-    for row in link.rows:
-        by_signal.setdefault(row.signal, []).append((row.type, row.value))
-    for values in by_signal.values():
-        wanted = [n % 2 for n in range(1, steps + 1)] if values[0][0] == 1 else list(range(1, steps + 1))
-        assert [value for _, value in values] == wanted
-    assert len(by_signal) == items
