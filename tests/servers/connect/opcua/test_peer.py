@@ -103,7 +103,7 @@ async def test_more_items_than_one_chunk_and_the_same_node_twice(peer, kit, monk
         await link.until(lambda: {row.signal for row in link.rows} == set(range(40)))
 
 
-async def test_queue_overflow_is_marked(peer, kit):
+async def test_a_short_queue_keeps_the_newest(peer, kit):
     points = kit.points("counter5", queue_size=2)
     async with kit.running(kit.config(peer.url, publishing_interval=0.5), points) as link:
         await link.until(lambda: bool(link.rows))
