@@ -62,6 +62,7 @@ async def _demo(
         truth=truth,
         pace="read" if check else "time",
         hold=True,
+        wait=False,  # field and house start side by side, and find each other
     )
     async with field:
         demo.plant.write(place, field.ports, speed=speed)
