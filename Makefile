@@ -21,9 +21,9 @@ bench:          ## measure, as ratios against peers in one run
 	@.venv/bin/weft bench
 
 lock:           ## resolve the lock files anew
-	@uv pip compile -q --universal --generate-hashes --no-emit-index-url --upgrade \
+	@tools/uv pip compile -q --universal --generate-hashes --no-emit-index-url --upgrade \
 	    --python-version 3.11 --custom-compile-command "make lock" pyproject.toml -o requirements.lock
-	@uv pip compile -q --universal --generate-hashes --no-emit-index-url --upgrade --group dev \
+	@tools/uv pip compile -q --universal --generate-hashes --no-emit-index-url --upgrade --group dev \
 	    --python-version 3.11 --custom-compile-command "make lock" pyproject.toml -o requirements-dev.lock
 
 clean:          ## remove what set-up and tests have made
