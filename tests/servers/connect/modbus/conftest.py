@@ -149,7 +149,7 @@ class Watched:
             tell=self.events.append,
         )
 
-    def _forward(self, batch):
+    def _forward(self, batch, _stored):
         self.rows += list(batch)
         news, self._news = self._news, anyio.Event()
         news.set()
