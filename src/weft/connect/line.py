@@ -98,6 +98,8 @@ class Line:
             if stored is not None:
                 stored()
             return
+        if self.status.refused:
+            self._welcome(batch)
         now = self.clock.now()
         self._sequence += 1
         self.status = msgspec.structs.replace(
@@ -121,6 +123,14 @@ class Line:
             Kind.SIGNAL_REFUSED, signal=point.path, status=quality.status_name(status), reason=reason
         )
         self.emit(self._synthetic((point,), status))
+
+    def _welcome(self, batch: Batch) -> None:
+        """A refused signal that delivers a good sample is refused no longer."""
+        good = set(batch.signal[quality.good(batch.status)].tolist())
+        back = {point.path for point in self._points if point.handle in good} & self.status.refused.keys()
+        if back:
+            kept = {path: why for path, why in self.status.refused.items() if path not in back}
+            self.status = msgspec.structs.replace(self.status, refused=kept)
 
     # --- Weft's side ----------------------------------------------------------------------------------
 

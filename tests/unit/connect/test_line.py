@@ -149,6 +149,22 @@ async def test_a_refused_signal_is_told_once_and_the_rest_goes_on():
         assert sum(e.kind == Kind.SIGNAL_REFUSED for e in bench.events) == 1
 
 
+async def test_a_refused_signal_that_delivers_again_is_refused_no_longer():
+    async def recovers(link):
+        link.up()
+        link.refuse(link.points[1], quality.BAD_NODE_ID_UNKNOWN, "no such node")
+        link.emit(Batch.of([(1, link.clock.now(), None, 0, quality.BAD_NODE_ID_UNKNOWN)]))
+        seen.append(dict(bench.line.status.refused))
+        link.emit(Batch.doubles([1], [link.clock.now()], [1.0]))
+        await anyio.sleep_forever()
+
+    seen = []
+    bench = Bench(recovers)
+    async with bench:
+        assert seen == [{"a/y": "no such node"}]
+        assert bench.line.status.refused == {}
+
+
 async def test_points_change_under_a_running_connector():
     seen = []
 

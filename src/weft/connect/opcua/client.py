@@ -1,17 +1,15 @@
-"""The OPC UA connector."""
+"""What the connector does, on asyncua. Imported when the first line opens: asyncua takes half a second."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, Final
 
 import anyio
-import msgspec
 
 from weft.connect.api import Found, Link, Point
-from weft.connect.opcua.browse import browse
-from weft.connect.opcua.config import Address as OpcUaAddress
-from weft.connect.opcua.config import Config as OpcUaConfig
+from weft.connect.opcua import browse as walk
+from weft.connect.opcua.config import Config
 from weft.connect.opcua.decode import Decoder
 from weft.connect.opcua.faults import first_of
 from weft.connect.opcua.handles import Handles
@@ -20,71 +18,60 @@ from weft.connect.opcua.session import Session, discover, session
 from weft.connect.opcua.stack import ua
 from weft.connect.opcua.subscription import Subscription
 
-__all__ = ["OpcUa"]
+__all__ = ["browse", "probe", "run"]
+
+RETRY_REFUSED: Final = 30.0
 
 
-class OpcUa:
-    """Subscribes to nodes of one server; see README.md of this folder.
+async def run(config: Config, link: Link) -> None:
+    """Subscribes to the link's points until cancelled."""
+    try:
+        async with session(config) as opened:
+            await _serve(opened, config, link)
+    except BaseExceptionGroup as group:
+        raise first_of(group) from group
 
-    A sample keeps the type that the server sends, whatever ``Point.type`` asks for: the connector never
-    converts, so that nothing is lost before the edge decides.
-    """
 
-    Config: ClassVar[type[msgspec.Struct]] = OpcUaConfig
-    Address: ClassVar[type[msgspec.Struct]] = OpcUaAddress
-
-    RETRY_REFUSED: ClassVar[float] = 30.0
-
-    def __init__(self, config: OpcUaConfig) -> None:
-        self._config = config
-
-    async def run(self, link: Link) -> None:
-        try:
-            async with session(self._config) as opened:
-                await self._serve(opened, link)
-        except BaseExceptionGroup as group:
-            raise first_of(group) from group
-
-    async def browse(self, start: str = "") -> AsyncIterator[Found]:
-        """Variables below the node ``start`` (default: the Objects folder without the Server object)."""
-        async with session(self._config) as opened:
-            with opened.explained():
-                async for found in browse(opened, start):
-                    yield found
-
-    async def probe(self) -> str:
-        """Name and product of the server, and the security it offers."""
-        endpoints = await discover(self._config)
-        return _summary(endpoints)
-
-    async def _serve(self, opened: Session, link: Link) -> None:
-        handles = Handles()
-        subscription = Subscription(opened, link, Decoder(handles))
+async def browse(config: Config, start: str) -> AsyncIterator[Found]:
+    async with session(config) as opened:
         with opened.explained():
-            await subscription.open()
-            product = await opened.product()
-        items = Items(opened, subscription.id, handles, link)
-        async with anyio.create_task_group() as tasks:
-            for _ in range(self._config.publish_requests):
-                tasks.start_soon(subscription.publish)
-            tasks.start_soon(subscription.watch)
-            tasks.start_soon(opened.keep_open)
-            with opened.explained():
-                await self._follow(items, link, product)
+            async for found in walk.browse(opened, start):
+                yield found
 
-    async def _follow(self, items: Items, link: Link, product: str) -> None:
-        """The signals, as the plant changes; what was refused is asked for again now and then."""
-        seen: Sequence[Point] = link.points
-        await items.follow(seen)
-        while True:
-            link.up(f"{product or 'OPC UA server'}: {len(items)} of {len(seen)} signals")
-            with anyio.move_on_after(self.RETRY_REFUSED if items.refused else None) as waiting:
-                await link.changed(seen)
-            if waiting.cancelled_caught:
-                await items.retry()
-            else:
-                seen = link.points
-                await items.follow(seen)
+
+async def probe(config: Config) -> str:
+    return _summary(await discover(config))
+
+
+async def _serve(opened: Session, config: Config, link: Link) -> None:
+    handles = Handles()
+    subscription = Subscription(opened, link, Decoder(handles))
+    with opened.explained():
+        await subscription.open()
+        product = await opened.product()
+    items = Items(opened, subscription.id, handles, link)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(config.publish_requests):
+            tasks.start_soon(subscription.publish)
+        tasks.start_soon(subscription.watch)
+        tasks.start_soon(opened.keep_open)
+        with opened.explained():
+            await _follow(items, link, product)
+
+
+async def _follow(items: Items, link: Link, product: str) -> None:
+    """The signals, as the plant changes; what was refused is asked for again now and then."""
+    seen: Sequence[Point] = link.points
+    await items.follow(seen)
+    while True:
+        link.up(f"{product or 'OPC UA server'}: {len(items)} of {len(seen)} signals")
+        with anyio.move_on_after(RETRY_REFUSED if items.refused else None) as waiting:
+            await link.changed(seen)
+        if waiting.cancelled_caught:
+            await items.retry()
+        else:
+            seen = link.points
+            await items.follow(seen)
 
 
 def _summary(endpoints: list[Any]) -> str:
