@@ -6,8 +6,9 @@ ready, and stop from the top, so that nothing is produced that nobody keeps.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,10 +22,23 @@ from weft.bus import Address, NatsBus, NatsServer, Stream, StreamState
 from weft.catalog import routes as catalog_routes
 from weft.history import routes as history_routes
 from weft.model import Event, Kind, Signal
-from weft.runtime import Clock, Invalid, Ready, Service, Supervisor, SystemClock, get_logger, plugins
+from weft.runtime import (
+    Clock,
+    Conflict,
+    Invalid,
+    NeedsHuman,
+    NotFound,
+    Ready,
+    Service,
+    Supervisor,
+    SystemClock,
+    WeftError,
+    get_logger,
+    plugins,
+)
 from weft.runtime.settings import state_dir
 
-__all__ = ["EVENTS", "SAMPLES", "House", "load"]
+__all__ = ["EVENTS", "SAMPLES", "House", "bus_address", "bus_server", "history_folder", "load", "state_of"]
 
 log = get_logger(__name__)
 
@@ -32,9 +46,21 @@ SAMPLES: Final = Stream(name="samples", subjects=("uns.v1.>",))
 EVENTS: Final = Stream(name="events", subjects=("events.v1.>",), max_age=365 * 86_400.0)
 
 
+def state_of(folder: Path) -> Path:
+    """Where Weft keeps what it writes for the plant of a folder. Raises NotFound where there is no plant:
+    a mistyped name must not leave a folder behind."""
+    if not (folder / "plant.toml").exists():
+        raise NotFound(
+            f"{folder.resolve()} is not a plant's folder: it has no plant.toml.",
+            remedy="Go to the plant's folder or name it with --plant; `weft init` makes a new one.",
+        )
+    return state_dir(folder)
+
+
 def load(folder: Path) -> catalog.Plant:
-    """The plant of a folder. Raises Invalid, naming the first mistake, when there are any."""
-    loaded = catalog.load(folder, handles=catalog.Handles(state_dir(folder)))
+    """The plant of a folder. Raises NotFound where there is none, Invalid, naming the first mistake, when it
+    has any."""
+    loaded = catalog.load(folder, handles=catalog.Handles(state_of(folder)))
     if loaded.plant is None:
         raise Invalid(
             f"{folder} describes no plant that can run. {len(loaded.findings)} finding(s), the first: "
@@ -44,14 +70,32 @@ def load(folder: Path) -> catalog.Plant:
     return loaded.plant
 
 
+def history_folder(settings: Mapping[str, Any], state: Path) -> Path:
+    """Where the segments lie."""
+    folder = settings["history"].folder
+    return Path(folder) if folder else state / "history"
+
+
+def bus_server(settings: Mapping[str, Any], state: Path) -> NatsServer:
+    """The plant's own nats-server, or the one that it names."""
+    bus = settings["bus"]
+    return NatsServer(Path(bus.store) if bus.store else state / "bus", url=bus.url)
+
+
+def bus_address(settings: Mapping[str, Any], server: NatsServer) -> Address:
+    """Where the server is and how to log in. Raises NotFound before its first start."""
+    credentials = settings["bus"].credentials
+    return msgspec.structs.replace(server.address, credentials=credentials) if credentials else server.address
+
+
 class House:
     """A plant folder brought to life. What pages and routes ask is answered here."""
 
     def __init__(self, folder: Path, *, clock: Clock | None = None, **overrides: dict[str, Any]) -> None:
         self.folder = folder
-        self.state = state_dir(folder)
-        self.clock: Clock = clock or SystemClock()
         self._plant = load(folder)
+        self.state = state_of(folder)
+        self.clock: Clock = clock or SystemClock()
         self.settings = {
             name: msgspec.structs.replace(table, **overrides.get(name, {}))
             for name, table in self._plant.settings.items()
@@ -59,23 +103,32 @@ class House:
         self._supervisor = Supervisor(self.clock)
         self._lines: dict[str, connect.Line] = {}
         self._applying = anyio.Lock()
+        self._started = False
+        self._obstacle: WeftError | None = None
+        self._hopeless = anyio.Event()
         self.access = web.Access(self.state, clock=self.clock)
         self.address = ""
-        self._server = self._make_server()
-        self.bus = NatsBus(self._bus_address, clock=self.clock)
+        self._server = bus_server(self.settings, self.state)
+        self.bus = NatsBus(partial(bus_address, self.settings, self._server), clock=self.clock)
         self._edge = self._make_edge()
         self.history: history.Store
 
     async def run(self, ready: Callable[[str], None]) -> None:
-        """Runs until cancelled; ``ready`` is told the page's address."""
+        """Runs until cancelled; ``ready`` is told the page's address. Raises, in a group, what forbids to start:
+        Conflict when Weft runs on this plant already, NeedsHuman for a port that cannot be had."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._give_up)
+            await self._live(ready)
+
+    async def _live(self, ready: Callable[[str], None]) -> None:
         async with AsyncExitStack() as stack:
             enter = stack.enter_async_context
             self.history = await enter(self._open_history())
             await enter(
                 self._supervisor.running(
                     [
-                        ("server", [self._server.service()]),
-                        ("bus", [Service("bus", self.bus.run)]),
+                        ("server", [self._vital(self._server.service())]),
+                        ("bus", [self._vital(Service("bus", self.bus.run))]),
                     ]
                 )
             )
@@ -86,11 +139,15 @@ class House:
                     [
                         ("history", [Service("history", self._keep)]),
                         ("edge", [Service("edge", self._edge.run)]),
-                        ("lines", [self._line(name) for name in self._plant.connections]),
-                        ("web", [Service("web", self._serve), Service("watch", self._watch)]),
+                        (
+                            "lines",
+                            [self._line(name, _connector(c)) for name, c in self._plant.connections.items()],
+                        ),
+                        ("web", [self._vital(Service("web", self._serve)), Service("watch", self._watch)]),
                     ]
                 )
             )
+            self._started = True
             ready(self.address)
             await anyio.sleep_forever()
 
@@ -115,13 +172,39 @@ class House:
             plant = await anyio.to_thread.run_sync(load, self.folder)
             changes = catalog.diff(self._plant, plant)
             if changes and not dry_run:
+                connectors = {
+                    name: _connector(plant.connections[name])
+                    for name in (*changes.connections_added, *changes.connections_changed)
+                }
                 self._plant = plant
                 self._edge.apply(self._signals())
-                await self._change_lines(changes)
+                await self._change_lines(changes, connectors)
                 self._tell_applied(changes)
             return list(changes.lines())
 
     # --- services -----------------------------------------------------------------------------------------------
+
+    def _vital(self, service: Service) -> Service:
+        """The service; what a person must mend first ends the start, instead of being tried for ever. Once
+        Weft has been up, it goes on trying."""
+        run = service.run
+
+        async def first(ready: Ready) -> None:
+            try:
+                await run(ready)
+            except (NeedsHuman, Conflict, Invalid) as error:
+                if not self._started:
+                    self._obstacle = error
+                    self._hopeless.set()
+                raise
+
+        service.run = first
+        return service
+
+    async def _give_up(self) -> None:
+        await self._hopeless.wait()
+        if self._obstacle is not None:
+            raise self._obstacle
 
     async def _keep(self, ready: Ready) -> None:
         await history.run(
@@ -158,21 +241,16 @@ class House:
         # Samples of a connection that has just been removed, and Weft's own, belong to the site.
         return (found.home if found else "") or next(iter(list(self._plant.assets)[1:]), self._plant.name)
 
-    def _make_server(self) -> NatsServer:
-        settings = self.settings["bus"]
-        folder = Path(settings.store) if settings.store else self.state / "bus"
-        return NatsServer(folder, url=settings.url)
-
-    def _bus_address(self) -> Address:
-        address = self._server.address
-        credentials = self.settings["bus"].credentials
-        return msgspec.structs.replace(address, credentials=credentials) if credentials else address
-
     @asynccontextmanager
     async def _open_history(self) -> AsyncIterator[history.Store]:
-        folder = self.settings["history"].folder
-        path = Path(folder) if folder else self.state / "history"
-        store = history.Store(path, signals=self._signals, clock=self.clock)
+        path = history_folder(self.settings, self.state)
+        try:
+            store = history.Store(path, signals=self._signals, clock=self.clock)
+        except Conflict as error:
+            raise Conflict(
+                f"Weft runs on this plant already ({self.folder.resolve()}).",
+                remedy="`weft link` gives a link to it; stop it there (Ctrl-C) before you start it again.",
+            ) from error
         try:
             yield store
         finally:
@@ -196,9 +274,7 @@ class House:
             for signal in self._plant.signals_of(name)
         ]
 
-    def _line(self, name: str) -> Service:
-        connection = self._plant.connections[name]
-        connector = plugins.load("weft.connectors", connection.protocol)(connection.config)
+    def _line(self, name: str, connector: connect.Connector) -> Service:
         line = self._lines[name] = connect.Line(
             name,
             connector,
@@ -215,13 +291,13 @@ class House:
 
         return Service(f"line {name}", run)
 
-    async def _change_lines(self, changes: catalog.Changes) -> None:
+    async def _change_lines(self, changes: catalog.Changes, connectors: dict[str, connect.Connector]) -> None:
         floor = self._supervisor.floors["lines"]
         for name in (*changes.connections_removed, *changes.connections_changed):
             await floor.remove(f"line {name}")
             del self._lines[name]
-        for name in (*changes.connections_added, *changes.connections_changed):
-            floor.add(self._line(name))
+        for name, connector in connectors.items():
+            floor.add(self._line(name, connector))
         for name in changes.points_changed:
             self._lines[name].update(self._points(name))
 
@@ -244,6 +320,11 @@ class House:
         # Behind loopback a foreign name is a rebinding attack; an address opened on purpose has many names.
         hosts = settings.hosts or (web.LOOPBACK if settings.host in web.LOOPBACK else ())
         return web.create(routers, access=self.access, page=console.page(), hosts=hosts)
+
+
+def _connector(connection: catalog.Connection) -> connect.Connector:
+    made: connect.Connector = plugins.load("weft.connectors", connection.protocol)(connection.config)
+    return made
 
 
 def _router(house: House) -> Router:

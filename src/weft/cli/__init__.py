@@ -34,7 +34,24 @@ plant_option = click.option(
     envvar="WEFT_PLANT",
     help="The plant's folder; the current one by default.",
 )
+positive = click.FloatRange(min=0, min_open=True)
+port_number = click.IntRange(0, 65_535)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document, for programs.")
+
+
+class Logging(click.Command):
+    """A command that logs as it should: what runs a plant tells what happens, a tool only what went wrong."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from weft.cli.output import enough
+        from weft.runtime import configure_log
+
+        usual = "info" if self.name in {"up", "demo"} else "error"
+        configure_log(level="debug" if ctx.obj["verbose"] else usual)
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # click would make it a failure
+            enough()
 
 
 @click.group(epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -42,20 +59,24 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON doc
 @click.option("-v", "--verbose", is_flag=True, help="Tell more in the log.")
 def app(verbose: bool) -> None:
     """Weft connects machines, keeps their data and shows it."""
-    click.get_current_context().obj = {"level": "debug" if verbose else "info"}
+    click.get_current_context().obj = {"verbose": verbose}
 
 
-def _level() -> str:
-    level: str = click.get_current_context().obj["level"]
-    return level
+app.command_class = Logging
 
 
 @app.command(short_help="Run the model factory with Weft on it.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to keep it; ./demo-plant by default.")
-@click.option("--speed", default=1.0, show_default=True, help="Times faster than real time.")
+@click.option("--speed", type=positive, default=1.0, show_default=True, help="Times faster than real time.")
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same factory.")
-@click.option("--port", default=8080, show_default=True, help="Of the page; the next free one if taken.")
-@click.option("--for", "seconds", type=float, help="Stop after so many seconds.")
+@click.option(
+    "--port",
+    type=port_number,
+    default=8080,
+    show_default=True,
+    help="Of the page; the next free one if taken.",
+)
+@click.option("--for", "seconds", type=positive, help="Stop after so many seconds.")
 @click.option("--no-browser", is_flag=True, help="Only print the link.")
 @click.option("--verify", "check", is_flag=True, help="At the end compare every true value with history.")
 def demo(**options: Any) -> None:
@@ -71,7 +92,7 @@ def demo(**options: Any) -> None:
     """
     from weft.cli.demo import run
 
-    run(**options, level=_level())
+    run(**options)
 
 
 @app.command(short_help="Make a folder that describes a plant.")
@@ -80,7 +101,7 @@ def init(folder: Path) -> None:
     """Make FOLDER with a small plant in it: commented, correct, yours to change.
 
     \b
-    Example:
+    Examples:
       weft init plant && cd plant && weft check
     """
     from weft.cli.plant import init as make
@@ -126,7 +147,7 @@ def apply(plant: Path, as_json: bool, dry_run: bool) -> None:
 @app.command(short_help="Run a plant.")
 @plant_option
 @click.option("--host", help="Address to listen on; loopback by default.")
-@click.option("--port", type=int, help="Of the page; the next free one if taken.")
+@click.option("--port", type=port_number, help="Of the page; the next free one if taken.")
 def up(plant: Path, host: str | None, port: int | None) -> None:
     """Run a plant until Ctrl-C: connect, keep, show.
 
@@ -137,13 +158,19 @@ def up(plant: Path, host: str | None, port: int | None) -> None:
     """
     from weft.cli.up import up as run
 
-    run(plant, host=host, port=port, level=_level())
+    run(plant, host=host, port=port)
 
 
 @app.command(short_help="Print a link that lets a browser in.")
 @plant_option
 def link(plant: Path) -> None:
-    """Print a link that lets one browser in, once and within 30 minutes."""
+    """Print a link that lets one browser in, once and within 30 minutes.
+
+    \b
+    Examples:
+      weft link
+      weft link --plant /srv/plant
+    """
     from weft.cli.up import link as give
 
     give(plant)
@@ -153,7 +180,9 @@ def link(plant: Path) -> None:
 @click.argument("target")
 @click.option("--start", default="", help="Only below this place, in the protocol's own notation.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A field of the connection.")
-@click.option("--most", default=1000, show_default=True, help="Stop after so many.")
+@click.option(
+    "--most", type=click.IntRange(min=1), default=1000, show_default=True, help="Stop after so many."
+)
 @plant_option
 @json_option
 def browse(target: str, start: str, settings: tuple[str, ...], most: int, plant: Path, as_json: bool) -> None:
@@ -173,7 +202,7 @@ def browse(target: str, start: str, settings: tuple[str, ...], most: int, plant:
 
 @app.command(short_help="Print values as they come.")
 @click.argument("pattern", default="**")
-@click.option("--for", "seconds", type=float, help="Stop after so many seconds.")
+@click.option("--for", "seconds", type=positive, help="Stop after so many seconds.")
 @plant_option
 @json_option
 def tail(pattern: str, seconds: float | None, plant: Path, as_json: bool) -> None:
@@ -211,7 +240,14 @@ def query(sql: str, plant: Path, as_json: bool) -> None:
 @plant_option
 @json_option
 def doctor(plant: Path, as_json: bool) -> None:
-    """Look for what is wrong with a plant and this machine, each finding with its remedy."""
+    """Look for what is wrong with a plant and this machine, each finding with its remedy. Exit code 1 when
+    something is.
+
+    \b
+    Examples:
+      weft doctor
+      weft doctor --json | jq '.[] | select(.ok | not)'
+    """
     from weft.cli.doctor import doctor as examine
 
     examine(plant, as_json)

@@ -17,7 +17,7 @@ from weft.cli.output import FOUND
 from weft.cli.up import greet, running, until_signal
 from weft.cli.verify import Verdict, verify
 from weft.connect import LineState
-from weft.runtime import configure_log
+from weft.runtime import Conflict, NeedsHuman
 
 __all__ = ["run"]
 
@@ -34,11 +34,14 @@ def run(
     seconds: float | None,
     no_browser: bool,
     check: bool,
-    level: str,
 ) -> None:
-    configure_log(level=level)
     place = (folder or Path("demo-plant")).resolve()
-    verdict = anyio.run(_demo, place, speed, seed, port, seconds, not no_browser, check)
+    try:
+        verdict = anyio.run(_demo, place, speed, seed, port, seconds, not no_browser, check)
+    except FileExistsError as error:
+        raise Conflict(str(error), remedy="--folder names one.") from error
+    except demo.FieldFailed as error:
+        raise NeedsHuman(f"The model factory does not run. {error}") from error
     if verdict is not None:
         click.echo(verdict.text())
         if not verdict.ok:

@@ -15,8 +15,9 @@ import click
 import msgspec
 
 from weft import catalog
+from weft.app import state_of
 from weft.bus import binary
-from weft.cli.output import FOUND, document
+from weft.cli.output import FOUND, document, printable
 from weft.cli.remote import call
 from weft.runtime import NotFound, WeftError
 from weft.runtime.settings import state_dir
@@ -27,7 +28,7 @@ ENOUGH_DISK: Final = 2 << 30
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at."""
+    """One thing that was looked at; ``remedy`` only where it is not well."""
 
     ok: bool
     what: str
@@ -35,15 +36,20 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def doctor(plant: Path, as_json: bool) -> None:
-    findings = [finding for look in _LOOKS for finding in look(plant)]
+    state_of(plant)
+    findings = [
+        finding if not finding.ok else Finding(True, finding.what)
+        for look in _LOOKS
+        for finding in look(plant)
+    ]
     if as_json:
         document(msgspec.to_builtins(findings))
     else:
         for finding in findings:
             mark, colour = ("✓", "green") if finding.ok else ("✗", "red")
-            click.echo(f"{click.style(mark, fg=colour)} {finding.what}")
-            if finding.remedy and not finding.ok:
-                click.echo(f"    {finding.remedy}")
+            click.echo(f"{click.style(mark, fg=colour)} {printable(finding.what)}")
+            if finding.remedy:
+                click.echo(f"    {printable(finding.remedy)}")
     if not all(finding.ok for finding in findings):
         sys.exit(FOUND)
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
-__all__ = ["FOUND", "USAGE", "Failing", "document", "table"]
+__all__ = ["FOUND", "USAGE", "Failing", "document", "enough", "printable", "table"]
 
 FOUND = 1
 USAGE = 2
+INTERRUPTED = 130
 
 
 class Failing:
@@ -33,30 +34,63 @@ class Failing:
             error.show()
             sys.exit(error.exit_code)
         if isinstance(error, (click.exceptions.Abort, KeyboardInterrupt)):
-            sys.exit(130)
+            sys.exit(INTERRUPTED)
         _complain(error)
 
 
 def _complain(error: BaseException) -> None:
-    """One line for an error of ours; anything else keeps its traceback."""
+    """One line for an error of ours or of the system; anything else is a fault and keeps its traceback."""
     from weft.runtime import WeftError  # only now: importing it would slow `weft --help` down
 
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    if isinstance(error, BrokenPipeError):  # `weft tail | head` has seen enough
-        sys.stdout = None
-        sys.exit(0)
-    if not isinstance(error, WeftError):
+    leaves = list(_leaves(error))
+    if all(isinstance(leaf, BrokenPipeError) for leaf in leaves):
+        enough()
+    if not all(isinstance(leaf, (WeftError, OSError)) for leaf in leaves):
         return
-    click.secho(f"weft: {error.message}", fg="red", err=True)
-    if error.remedy:
-        click.echo(f"      {error.remedy}", err=True)
+    first = next((leaf for leaf in leaves if isinstance(leaf, WeftError)), leaves[0])
+    click.secho(f"weft: {printable(_words(first))}", fg="red", err=True)
+    if isinstance(first, WeftError) and first.remedy:
+        click.echo(f"      {printable(first.remedy)}", err=True)
     sys.exit(FOUND)
 
 
+def enough() -> NoReturn:
+    """The reader of our output has gone, as in ``weft tail | head``: no failure."""
+    # What is still in the buffer must go somewhere, or the interpreter complains at its end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(0)
+
+
+def _words(error: BaseException) -> str:
+    from weft.runtime import WeftError
+
+    if isinstance(error, WeftError):
+        return error.message
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}."
+    return str(error) or type(error).__name__
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from _leaves(part)
+    else:
+        yield error
+
+
 def document(value: Any) -> None:
-    """One JSON document on standard output."""
-    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+    """One JSON document in a line of standard output, as the API says it: NaN is null, bytes are Base64."""
+    import msgspec  # only now, as above
+
+    click.echo(msgspec.json.encode(value))
+
+
+def printable(text: str) -> str:
+    """The text on one line, with nothing in it that moves a terminal: what the field sends may hold anything."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -81,4 +115,4 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.6g}"
-    return str(value)
+    return printable(str(value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -9,17 +10,19 @@ import click
 import msgspec
 
 from weft import catalog
+from weft.app import state_of
 from weft.catalog import skeleton
 from weft.cli.output import FOUND, document
 from weft.cli.remote import call
-from weft.runtime.settings import state_dir
 
 __all__ = ["apply", "check", "init"]
 
 
 def init(folder: Path) -> None:
     skeleton.write(folder)
-    click.echo(f"A plant is described in {folder}. Next: cd {folder} && weft check && weft up")
+    click.echo(
+        f"A plant is described in {folder}. Next: cd {shlex.quote(str(folder))} && weft check && weft up"
+    )
 
 
 def check(plant: Path, as_json: bool) -> None:
@@ -48,7 +51,7 @@ def apply(plant: Path, as_json: bool, dry_run: bool) -> None:
     loaded = catalog.load(plant)
     if loaded.plant is None:
         check(plant, as_json)
-    state = state_dir(plant)
+    state = state_of(plant)
     answer = call(state, "POST", "/api/v1/apply" + ("?dry_run=true" if dry_run else ""))
     changes: list[str] = answer["changes"]
     if as_json:
@@ -57,4 +60,4 @@ def apply(plant: Path, as_json: bool, dry_run: bool) -> None:
     for line in changes:
         click.echo(line)
     verb = "would change" if dry_run else "changed"
-    click.echo(f"{len(changes)} thing(s) {verb}." if changes else "Nothing differs.")
+    click.echo(f"{len(changes)} thing(s) {verb}." if changes else "What runs is what the folder says.")

@@ -8,17 +8,18 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from weft.runtime import Denied, Invalid, NotFound, Retry
+from weft.runtime import Conflict, Denied, Invalid, NotFound, Retry
 from weft.web import Access
 
 __all__ = ["call"]
 
 TIMEOUT = 60.0
+_KINDS = {401: Denied, 403: Denied, 404: NotFound, 409: Conflict, 503: Retry}
 
 
 def call(state: Path, method: str, path: str, body: Any = None) -> Any:
-    """The JSON answer of the running instance. Raises NotFound when none runs, Invalid or Retry with what it
-    said."""
+    """The JSON answer of the running instance. Raises NotFound when none runs; Invalid, Denied, Conflict or
+    Retry with what it said."""
     if not (state / "access").is_dir():
         raise NotFound("Weft does not run on this plant.", remedy="Start it with `weft up`.")
     access = Access(state)
@@ -33,8 +34,15 @@ def call(state: Path, method: str, path: str, body: Any = None) -> Any:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         raise _problem(error) from error
-    except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
-        raise NotFound("Weft does not answer on this plant.", remedy="Is it running? `weft up`.") from error
+    except (OSError, ValueError) as error:  # ValueError: what answers there speaks no HTTP or no JSON
+        raise _silence(error) from error
+
+
+def _silence(error: Exception) -> Exception:
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    if isinstance(reason, TimeoutError):
+        return Retry(f"Weft gave no answer within {TIMEOUT:g} s.", remedy="Ask for less, or try again later.")
+    return NotFound("Weft does not answer on this plant.", remedy="Is it running? `weft up`.")
 
 
 def _problem(error: urllib.error.HTTPError) -> Exception:
@@ -43,5 +51,4 @@ def _problem(error: urllib.error.HTTPError) -> Exception:
     except ValueError:
         problem = {}
     detail = str(problem.get("detail") or problem.get("title") or error)
-    kind = {401: Denied, 403: Denied, 404: NotFound, 503: Retry}.get(error.code, Invalid)
-    return kind(detail, remedy=str(problem.get("remedy") or ""))
+    return _KINDS.get(error.code, Invalid)(detail, remedy=str(problem.get("remedy") or ""))

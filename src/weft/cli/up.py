@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,39 +12,39 @@ from typing import Any
 import anyio
 import click
 
-from weft.app import House
-from weft.runtime import configure_log
-from weft.runtime.settings import state_dir
+from weft.app import House, state_of
+from weft.cli.remote import call
 from weft.web import Access
 
-__all__ = ["greet", "link", "running", "until_signal", "up"]
+__all__ = ["greet", "link", "running", "unless_stopped", "until_signal", "up"]
 
 
-def up(plant: Path, *, host: str | None, port: int | None, level: str) -> None:
-    configure_log(level=level)
+def up(plant: Path, *, host: str | None, port: int | None) -> None:
     wanted = {"host": host, "port": port}
     web: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
+    house = House(plant, web=web)
 
-    async def main() -> None:
-        house = House(plant, web=web)
+    async def live() -> None:
         async with running(house):
             greet(house)
-            await until_signal()
+            await anyio.sleep_forever()
 
-    anyio.run(main)
+    anyio.run(unless_stopped, live)
 
 
 def link(plant: Path) -> None:
-    click.echo(Access(state_dir(plant)).new_link())
+    state = state_of(plant)
+    call(state, "GET", "/api/v1/status")  # a link to nobody helps nobody
+    click.echo(Access(state).new_link())
 
 
 def greet(house: House) -> None:
     """Where to look and what to try, once everything runs."""
-    where = house.folder
+    where = shlex.quote(str(house.folder))
     click.secho(f"\n{house.plant().name} is running.", bold=True)
     click.echo(f"  Open    {house.access.new_link()}")
     click.echo("          (works once, within 30 minutes; another one: weft link)")
-    click.echo(f"  Folder  {where}")
+    click.echo(f"  Folder  {house.folder}")
     click.echo(f"  Try     weft tail --plant {where}")
     click.echo(f'          weft query --plant {where} "select * from sample limit 5"')  # noqa: S608  # only shown
     click.echo(f"          weft doctor --plant {where}")
@@ -67,7 +68,24 @@ async def running(house: House) -> AsyncIterator[House]:
             group.cancel_scope.cancel()
 
 
-async def until_signal(seconds: float | None = None, tick: Callable[[], Any] | None = None) -> None:
+async def unless_stopped(work: Callable[[], Awaitable[None]], seconds: float | None = None) -> None:
+    """Does the work until it ends, is ended by Ctrl-C or SIGTERM, or the time is over. Signals count from the
+    first moment: whoever stops a start stops all of it."""
+    async with anyio.create_task_group() as group:
+
+        async def do() -> None:
+            await work()
+            group.cancel_scope.cancel()
+
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            group.start_soon(do)
+            with anyio.move_on_after(seconds):
+                async for _ in signals:
+                    break
+            group.cancel_scope.cancel()
+
+
+async def until_signal(seconds: float | None = None) -> None:
     """Returns on Ctrl-C, on SIGTERM, or when the time is over."""
     with (
         anyio.move_on_after(seconds),
