@@ -165,6 +165,83 @@ async def test_a_refused_signal_that_delivers_again_is_refused_no_longer():
         assert bench.line.status.refused == {}
 
 
+async def test_a_refused_signal_is_refused_again_after_an_outage():
+    async def refuses_and_drops(link):
+        link.up()
+        link.refuse(link.points[1], quality.BAD_NODE_ID_UNKNOWN, "no such node")
+        raise Retry("connection reset")
+
+    async def refuses(link):
+        link.up()
+        link.refuse(link.points[1], quality.BAD_NODE_ID_UNKNOWN, "no such node")
+        await anyio.sleep_forever()
+
+    async with Bench(refuses_and_drops, refuses) as bench:
+        await bench.clock.advance(1.1)
+        newest = [row for batch in bench.batches for row in batch if row.signal == 1][-1]
+        assert newest.status == quality.BAD_NODE_ID_UNKNOWN
+    assert sum(e.kind == Kind.SIGNAL_REFUSED for e in bench.events) == 1
+
+
+async def test_a_refusal_does_not_outlive_its_address():
+    async def refuses_old_addresses(link):
+        link.up()
+        while True:
+            points = link.points
+            for point in points:
+                if point.address == "old":
+                    link.refuse(point, quality.BAD_NODE_ID_UNKNOWN, "no such node")
+            await link.changed(points)
+
+    bench = Bench(refuses_old_addresses)
+    bench.line.update([Point(0, "a/x", "old"), Point(1, "a/y", "old")])
+    async with bench:
+        assert set(bench.line.status.refused) == {"a/x", "a/y"}
+        bench.line.update([Point(0, "a/x", "new"), Point(1, "a/y", "old")])
+        await anyio.wait_all_tasks_blocked()
+        assert set(bench.line.status.refused) == {"a/y"}
+
+
+async def test_what_came_before_the_line_was_called_up_does_not_stay_good():
+    async def delivers_and_drops(link):
+        link.emit(
+            Batch.doubles([0], [link.clock.now()], [2.0])
+        )  # a kept session delivers before anything else
+        raise Retry("connection reset")
+
+    async with Bench(away, delivers_and_drops, away) as bench:
+        await bench.clock.advance(10)
+        assert bench.connector.attempts > 2
+        rows = [row for batch in bench.batches for row in batch if row.signal == 0]
+    assert [row.value for row in rows] == [None, 2.0, None]  # and bad only once, however long it stays away
+    assert rows[-1].status == quality.BAD_NO_COMMUNICATION
+
+
+async def test_bad_follows_the_newest_sample_of_a_clock_that_is_ahead():
+    second = 1_000_000_000
+
+    async def ahead(link):
+        link.up()
+        times = [link.clock.now() + 3 * second, link.clock.now() - 3 * second]
+        link.emit(Batch.doubles([0, 1], times, [1.0, 1.0]))
+        raise Retry("connection reset")
+
+    async with Bench(ahead) as bench:
+        good, lost = bench.batches
+        assert [row.time for row in lost] == [good[0].time + 1, bench.clock.now()]
+
+
+async def test_an_impossible_time_does_not_carry_the_others_along():
+    async def impossible(link):
+        link.up()
+        link.emit(Batch.doubles([0, 1], [2**62, link.clock.now() + 5], [1.0, 1.0]))
+        raise Retry("connection reset")
+
+    async with Bench(impossible) as bench:
+        _, lost = bench.batches
+        assert [row.time for row in lost] == [bench.clock.now(), bench.clock.now() + 6]
+
+
 async def test_points_change_under_a_running_connector():
     seen = []
 

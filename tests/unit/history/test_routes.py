@@ -99,7 +99,7 @@ async def test_summary(client):
 
 
 async def test_sql(client):
-    query = "select path, max(time) as newest, count(*) as n from sample join signal on signal = handle group by 1"
+    query = "select path, max(time) as newest, count(*) as n from sample join signal using (signal) group by 1"
     response = await client.post("/api/v1/sql", json={"query": f"{query} order by 1 limit 1"})
     answer = response.json()
     assert answer["columns"] == ["path", "newest", "n"]
