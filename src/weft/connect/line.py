@@ -1,19 +1,22 @@
 """A line: one connection kept alive. It runs the connector, retries flat and short, and says what is so.
 
 A line that is down gives each of its signals a sample of bad quality, so that nobody takes an old value for a
-present one; the values themselves are not touched.
+present one; the values themselves are not touched. It does so after every attempt that delivered a value that
+is not bad, whether or not the connector had called the line up by then.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import Final
 
 import anyio
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from weft.connect.api import Connector, Point
 from weft.model import Batch, Event, Flag, Kind, quality
@@ -26,6 +29,8 @@ log = get_logger(__name__)
 # Doubling back-off turned an 8 s cut into a 16 s outage and overflowed the server's queues: stay short.
 RETRY: Final = (0.25, 1.0)
 RETRY_AFTER_HUMAN: Final = 10.0
+# A source's clock that is further ahead is broken: its time says nothing about what is newest.
+AHEAD: Final = 60 * 1_000_000_000
 
 
 class LineState(StrEnum):
@@ -76,6 +81,9 @@ class Line:
         self._forward = forward
         self._tell = tell
         self._pressure = pressure
+        self._live = False  # some signal's newest sample may look like a present value
+        self._ahead = np.zeros(0, dtype=np.int64)  # newest source time by handle, where it was ahead of ours
+        self._told: set[str] = set()  # refused signals whose newest sample says so
         # A restart of Weft must not reuse a number: the clock at start is above all numbers counted before.
         self._sequence = clock.now()
 
@@ -98,9 +106,13 @@ class Line:
             if stored is not None:
                 stored()
             return
+        good = quality.good(batch.status)
+        self._live = self._live or bool(good.any())
         if self.status.refused:
-            self._welcome(batch)
+            self._welcome(batch.signal[good])
         now = self.clock.now()
+        if int(batch.time.max()) > now:
+            self._note_ahead(batch, now)
         self._sequence += 1
         self.status = msgspec.structs.replace(
             self.status, last_data=now, samples=self.status.samples + len(batch)
@@ -114,23 +126,40 @@ class Line:
             self._become(LineState.UP, detail=detail)
 
     def refuse(self, point: Point, status: int, reason: str) -> None:
-        if self.status.refused.get(point.path) == reason:
-            return
-        self.status = msgspec.structs.replace(
-            self.status, refused={**self.status.refused, point.path: reason}
-        )
-        self._report(
-            Kind.SIGNAL_REFUSED, signal=point.path, status=quality.status_name(status), reason=reason
-        )
-        self.emit(self._synthetic((point,), status))
+        if self.status.refused.get(point.path) != reason:
+            self.status = msgspec.structs.replace(
+                self.status, refused={**self.status.refused, point.path: reason}
+            )
+            self._told.discard(point.path)
+            self._report(
+                Kind.SIGNAL_REFUSED, signal=point.path, status=quality.status_name(status), reason=reason
+            )
+        if point.path not in self._told:
+            self._told.add(point.path)
+            self.emit(self._synthetic((point,), status))
 
-    def _welcome(self, batch: Batch) -> None:
+    def _welcome(self, good: npt.NDArray[np.int32]) -> None:
         """A refused signal that delivers a good sample is refused no longer."""
-        good = set(batch.signal[quality.good(batch.status)].tolist())
-        back = {point.path for point in self._points if point.handle in good} & self.status.refused.keys()
-        if back:
-            kept = {path: why for path, why in self.status.refused.items() if path not in back}
-            self.status = msgspec.structs.replace(self.status, refused=kept)
+        refused = [point for point in self._points if point.path in self.status.refused]
+        back = np.isin([point.handle for point in refused], good)
+        if back.any():
+            paths = {point.path for point, is_back in zip(refused, back.tolist(), strict=True) if is_back}
+            self._forget_refusals(self.status.refused.keys() - paths)
+
+    def _forget_refusals(self, kept: AbstractSet[str]) -> None:
+        """All but those of ``kept``."""
+        self._told &= kept
+        refused = {path: why for path, why in self.status.refused.items() if path in kept}
+        self.status = msgspec.structs.replace(self.status, refused=refused)
+
+    def _note_ahead(self, batch: Batch, now: int) -> None:
+        rows = (batch.time > now) & (batch.time <= now + AHEAD) & (batch.signal >= 0)
+        if rows.any():
+            handles = batch.signal[rows]
+            missing = int(handles.max()) + 1 - len(self._ahead)
+            if missing > 0:
+                self._ahead = np.append(self._ahead, np.zeros(missing, dtype=np.int64))
+            np.maximum.at(self._ahead, handles, batch.time[rows])
 
     # --- Weft's side ----------------------------------------------------------------------------------
 
@@ -138,9 +167,8 @@ class Line:
         """Other signals from now on; the connector follows without reconnecting."""
         if tuple(points) == self._points:
             return
-        paths = {point.path for point in points}
-        kept = {path: why for path, why in self.status.refused.items() if path in paths}
-        self.status = msgspec.structs.replace(self.status, refused=kept)
+        before = {point.path: point for point in self._points}
+        self._forget_refusals({point.path for point in points if before.get(point.path) == point})
         self._points = tuple(points)
         change, self._change = self._change, anyio.Event()
         change.set()
@@ -171,9 +199,11 @@ class Line:
 
     def _lost(self, state: LineState, reason: str, status: int, retry_in: float = 0.0) -> None:
         was = self.status.state
-        if was is LineState.UP or was is LineState.CONNECTING:
+        if self._live or was is LineState.UP or was is LineState.CONNECTING:
             code = quality.BAD_NOT_CONNECTED if was is LineState.CONNECTING else status
             self.emit(self._synthetic(self._points, code))
+            self._live = False
+            self._told.clear()
         retry = self.clock.now() + int(retry_in * 1e9) if retry_in else 0
         if (was, self.status.reason) == (state, reason):
             self.status = msgspec.structs.replace(self.status, next_retry=retry)
@@ -197,10 +227,16 @@ class Line:
         self._tell(Event(kind=kind, source=self.name, time=now, recorded=now, data=data))
 
     def _synthetic(self, points: Sequence[Point], status: int) -> Batch:
+        """Now, or just after the newest sample of a source whose clock is ahead of ours: a time before it would
+        leave that sample the newest."""
         n = len(points)
+        handles = np.array([point.handle for point in points], dtype=np.int32)
+        time = np.full(n, self.clock.now(), dtype=np.int64)
+        ahead = handles < len(self._ahead)
+        time[ahead] = np.maximum(time[ahead], self._ahead[handles[ahead]] + 1)
         return Batch(
-            np.array([point.handle for point in points], dtype=np.int32),
-            np.full(n, self.clock.now(), dtype=np.int64),
+            handles,
+            time,
             np.zeros(n, dtype=np.uint8),
             np.zeros(n, dtype=np.int64),
             np.full(n, status, dtype=np.uint32),
