@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from weft.model.quality import BAD_OUT_OF_RANGE, BAD_TYPE_MISMATCH
+from weft.model.quality import BAD, BAD_OUT_OF_RANGE, BAD_TYPE_MISMATCH
 from weft.model.values import ARRAY, FLOATS, HEAPED, NUMERIC, RANGES, ValueType, is_in
 
 __all__ = ["Batch", "BatchBuilder", "Row", "concat"]
@@ -266,10 +266,10 @@ class BatchBuilder:
 
     def add(self, signal: int, time: int, value: Any, type: int, status: int = 0, flags: int = 0) -> None:
         """Appends a sample. A value that its type cannot hold becomes null with BadTypeMismatch or
-        BadOutOfRange; a worse status of the source's own is kept."""
+        BadOutOfRange; a bad status of the source's own says more and is kept."""
         bits, fault = self._store(value, type)
         if fault:
-            type, bits, status = ValueType.NULL, 0, max(status, fault)
+            type, bits, status = ValueType.NULL, 0, status if status >= BAD else fault
         self._signal.append(signal)
         self._time.append(time)
         self._type.append(type)
@@ -308,13 +308,20 @@ class BatchBuilder:
         if not isinstance(value, (int, float, np.number, np.bool_)):
             return 0, BAD_TYPE_MISMATCH
         if type in FLOATS:
-            self._floats.append((len(self._signal), float(value)))
-            return 0, 0
+            return self._store_float(value)
         return self._store_integer(value, type)
+
+    def _store_float(self, value: Any) -> tuple[int, int]:
+        try:
+            number = float(value)
+        except OverflowError:  # an integer beyond 1.8e308
+            return 0, BAD_OUT_OF_RANGE
+        self._floats.append((len(self._signal), number))
+        return 0, 0
 
     @staticmethod
     def _store_integer(value: Any, type: int) -> tuple[int, int]:
-        if not math.isfinite(value) or int(value) != value:
+        if not isinstance(value, int) and (not math.isfinite(value) or int(value) != value):
             return 0, BAD_TYPE_MISMATCH
         low, high = RANGES[type]
         if not low <= value <= high:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from weft.model.batch import NULL_INDEX, Batch
 from weft.model.event import Event
+from weft.model.quality import BAD, BAD_TYPE_MISMATCH
 from weft.model.values import ARRAY, HEAPED, ValueType, is_in
 
 __all__ = ["MAX_ROWS", "BadWire", "Body", "decode", "encode"]
@@ -26,6 +27,7 @@ MAX_ROWS: Final = 1_000_000
 
 _pack: Final = msgspec.msgpack.Encoder().encode
 _unpack: Final = msgspec.msgpack.Decoder(list[Any]).decode
+_UNSAYABLE: Final = (TypeError, ValueError, OverflowError, RecursionError)
 _HEAPED_OR_ARRAY: Final = frozenset({*HEAPED, *range(ARRAY, 256)})
 
 
@@ -34,9 +36,15 @@ class BadWire(ValueError):
 
 
 def encode(body: Body) -> bytes:
-    """The message for ``body``. Raises ValueError for a batch of more than MAX_ROWS rows: split it."""
+    """The message for ``body``. A value that msgpack cannot say (an integer beyond 64 bits, a lone surrogate, an
+    object) travels as null with BadTypeMismatch: one bad value never holds up its batch. Raises ValueError
+    for a batch of more than MAX_ROWS rows: split it."""
     if isinstance(body, Batch):
-        return _pack(_batch_fields(body))
+        fields = _batch_fields(body)
+        try:
+            return _pack(fields)
+        except _UNSAYABLE:
+            return _pack(_batch_fields(_sayable(body)))
     if isinstance(body, Event):
         return _pack(["E", body])
     return _pack(["R", body])
@@ -79,6 +87,24 @@ def _batch_fields(batch: Batch) -> list[Any]:
         batch.flags.astype("<u2", copy=False).tobytes() if batch.flags.any() else b"",
         list(batch.heap),
     ]
+
+
+def _can_be_said(value: Any) -> bool:
+    try:
+        _pack(value)
+    except _UNSAYABLE:
+        return False
+    return True
+
+
+def _sayable(batch: Batch) -> Batch:
+    unsaid = np.array([not _can_be_said(value) for value in batch.heap], dtype=np.bool_)
+    rows = np.flatnonzero(batch.on_heap)
+    rows = rows[unsaid[batch.bits[rows]]]
+    bits, status = batch.bits.copy(), batch.status.copy()
+    bits[rows] = NULL_INDEX
+    status[rows] = np.where(status[rows] < BAD, BAD_TYPE_MISMATCH, status[rows])
+    return batch.replace(bits=bits, status=status)
 
 
 def _batch(fields: list[Any]) -> Batch:

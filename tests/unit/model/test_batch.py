@@ -72,6 +72,18 @@ def test_the_sources_own_worse_status_is_kept():
     assert Batch.of([(0, 0, "x", ValueType.DOUBLE, 0x80FF0000)])[0].status == 0x80FF0000
 
 
+@pytest.mark.parametrize("status", [0x80310000, 0x80050480, 0xC0000000])
+def test_any_bad_status_of_the_source_is_kept_in_full(status):
+    (row,) = Batch.of([(1, 0, "not a number", ValueType.INT32, status)])
+    assert (row.value, row.status) == (None, status)
+
+
+@pytest.mark.parametrize("type_", [ValueType.DOUBLE, ValueType.FLOAT, ValueType.INT64, ValueType.UINT64])
+def test_an_integer_beyond_every_type_is_out_of_range(type_):
+    (row,) = Batch.of([(1, 0, 10**400, type_)])
+    assert (row.value, row.status) == (None, BAD_OUT_OF_RANGE)
+
+
 @pytest.mark.parametrize("bits", [0x8000000000000000, 0x7FF8000000000001, 0xFFF0000000000000])
 def test_floats_keep_every_bit(bits):
     value = struct.unpack("<d", struct.pack("<Q", bits))[0]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import batches
 
-from weft.model import BadWire, Batch, Event, Kind, decode, encode
+from weft.model import BadWire, Batch, Event, Kind, ValueType, decode, encode, quality
 
 
 @given(batches())
@@ -20,6 +20,20 @@ def test_what_is_left_out_of_the_heap_is_not_sent(batch):
     first = batch.take(slice(0, 1))
     assert decode(encode(first)) == first
     assert len(decode(encode(first)).heap) <= 1
+
+
+@pytest.mark.parametrize("value", ["\ud800", 2**70, [1, 2**70], np.float64(1), object()])
+def test_a_value_without_a_binary_form_does_not_hold_up_its_batch(value):
+    rows = [
+        (1, 10, "before", ValueType.STRING),
+        (2, 10, value, ValueType.VARIANT, 0x40000000),
+        (3, 10, value, ValueType.VARIANT, 0x80310000),
+        (4, 10, "after", ValueType.STRING),
+    ]
+    before, unsaid, worse, after = decode(encode(Batch.of(rows, source="a")))
+    assert (before.value, after.value) == ("before", "after")
+    assert (unsaid.value, unsaid.status) == (None, quality.BAD_TYPE_MISMATCH)
+    assert (worse.value, worse.status) == (None, 0x80310000)
 
 
 def test_an_event_survives_the_wire():
