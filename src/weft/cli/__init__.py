@@ -275,5 +275,5 @@ def main() -> None:
     from weft.cli.output import Failing
 
     with Failing():
-        app(standalone_mode=False)
+        app(prog_name="weft", standalone_mode=False)
     sys.exit(0)
