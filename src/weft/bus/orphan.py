@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -28,7 +29,8 @@ async def end_orphans(config: Path) -> None:
     for sign in (signal.SIGTERM, signal.SIGKILL):
         for pid in await _servers(config):
             log.warning("a nats-server of an earlier life is ended", pid=pid)
-            os.kill(pid, sign)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(pid, sign)
         with anyio.move_on_after(GRACE):
             while await _servers(config):  # noqa: ASYNC110  # they are not our children: nobody tells us
                 await anyio.sleep(LOOK)

@@ -31,6 +31,7 @@ SESSION_LIFE: Final = 7 * 24 * 3600 * SECOND
 TOUCH_EVERY: Final = 60 * SECOND
 
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]{20,64}")
+_TOKEN: Final = re.compile(r"weft_[A-Za-z0-9_-]{43}")
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -52,7 +53,7 @@ class Access:
         # Cookies know no ports: two instances on one host must not overwrite each other's.
         name = hashlib.sha256(str(self._folder.resolve()).encode()).hexdigest()[:8]
         self.cookie = f"weft-{name}"
-        if not (self._folder / "token").exists():
+        if not _TOKEN.fullmatch(_read(self._folder / "token").strip()):
             self._write("token", f"weft_{secrets.token_urlsafe(32)}")
 
     # --- for the command line and the composition root ------------------------------------------------------
@@ -67,11 +68,12 @@ class Access:
 
     @property
     def token(self) -> str:
-        """The bearer token for programs of this machine's user. Raises NotFound when it was taken away."""
-        try:
-            return (self._folder / "token").read_text().strip()
-        except FileNotFoundError:
-            raise NotFound("The local token is gone.", remedy="Restart Weft: it makes a new one.") from None
+        """The bearer token for programs of this machine's user. Raises NotFound when it was taken away or is
+        damaged: an empty file must not make an empty token the right one."""
+        token = _read(self._folder / "token").strip()
+        if not _TOKEN.fullmatch(token):
+            raise NotFound("The local token is gone.", remedy="Restart Weft: it makes a new one.")
+        return token
 
     def serving(self, address: str) -> None:
         """Weft answers at ``address`` from now on."""
@@ -171,12 +173,15 @@ class Access:
                 place.unlink(missing_ok=True)
 
     def _write(self, name: str, text: str) -> None:
-        """In one step, so that another process never reads half of it."""
+        """In one step, so that another process never reads half of it, and neither does a start after a power
+        cut."""
         place = self._folder / name
         fresh = self._folder / f"new-{secrets.token_hex(8)}"
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w") as file:
             file.write(text)
+            file.flush()
+            os.fsync(handle)
         fresh.replace(place)
 
 

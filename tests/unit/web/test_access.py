@@ -119,6 +119,16 @@ def test_without_a_token_file_no_token_is_right(access, tmp_path):
     assert access.identify({"authorization": "Bearer"}) is None
 
 
+@pytest.mark.parametrize("left", ["", "\n", "weft_"])
+def test_a_token_file_that_a_power_cut_emptied_lets_nobody_in(access, tmp_path, left):
+    (tmp_path / "access" / "token").write_text(left)
+    assert access.identify({"authorization": "Bearer "}) is None
+    assert access.identify({"authorization": f"Bearer {left.strip()}"}) is None
+    with pytest.raises(NotFound):
+        _ = access.token
+    assert len(Access(tmp_path).token) > 40, "the next start makes a new one"
+
+
 def test_no_link_without_a_running_weft(access):
     access.stopped()
     with pytest.raises(NotFound, match="weft up"):
