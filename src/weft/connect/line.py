@@ -31,6 +31,7 @@ RETRY: Final = (0.25, 1.0)
 RETRY_AFTER_HUMAN: Final = 10.0
 # A source's clock that is further ahead is broken: its time says nothing about what is newest.
 AHEAD: Final = 60 * 1_000_000_000
+OUR_TIME: Final = np.uint16(Flag.RECEIVE_TIME | Flag.SYNTHETIC)
 
 
 class LineState(StrEnum):
@@ -106,11 +107,12 @@ class Line:
             if stored is not None:
                 stored()
             return
-        good = quality.good(batch.status)
-        self._live = self._live or bool(good.any())
-        if self.status.refused:
-            self._welcome(batch.signal[good])
         now = self.clock.now()
+        self._live = self._live or bool((batch.status < quality.BAD).any())
+        if self.status.refused:
+            self._welcome(batch.signal[quality.good(batch.status)])
+        if len(self._ahead):
+            batch = self._after_the_newest(batch)
         if int(batch.time.max()) > now:
             self._note_ahead(batch, now)
         self._sequence += 1
@@ -151,6 +153,17 @@ class Line:
         self._told &= kept
         refused = {path: why for path, why in self.status.refused.items() if path in kept}
         self.status = msgspec.structs.replace(self.status, refused=refused)
+
+    def _after_the_newest(self, batch: Batch) -> Batch:
+        """What is bad by our own clock comes after the newest sample of a source whose clock is ahead: before
+        it, that sample would stay the newest."""
+        rows = (batch.status >= quality.BAD) & ((batch.flags & OUR_TIME) != 0) & (batch.signal >= 0)
+        rows &= batch.signal < len(self._ahead)
+        if not rows.any():
+            return batch
+        time = batch.time.copy()
+        time[rows] = np.maximum(time[rows], self._ahead[batch.signal[rows]] + 1)
+        return batch.replace(time=time)
 
     def _note_ahead(self, batch: Batch, now: int) -> None:
         rows = (batch.time > now) & (batch.time <= now + AHEAD) & (batch.signal >= 0)
@@ -227,16 +240,10 @@ class Line:
         self._tell(Event(kind=kind, source=self.name, time=now, recorded=now, data=data))
 
     def _synthetic(self, points: Sequence[Point], status: int) -> Batch:
-        """Now, or just after the newest sample of a source whose clock is ahead of ours: a time before it would
-        leave that sample the newest."""
         n = len(points)
-        handles = np.array([point.handle for point in points], dtype=np.int32)
-        time = np.full(n, self.clock.now(), dtype=np.int64)
-        ahead = handles < len(self._ahead)
-        time[ahead] = np.maximum(time[ahead], self._ahead[handles[ahead]] + 1)
         return Batch(
-            handles,
-            time,
+            np.array([point.handle for point in points], dtype=np.int32),
+            np.full(n, self.clock.now(), dtype=np.int64),
             np.zeros(n, dtype=np.uint8),
             np.zeros(n, dtype=np.int64),
             np.full(n, status, dtype=np.uint32),

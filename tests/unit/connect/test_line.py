@@ -232,6 +232,23 @@ async def test_bad_follows_the_newest_sample_of_a_clock_that_is_ahead():
         assert [row.time for row in lost] == [good[0].time + 1, bench.clock.now()]
 
 
+async def test_what_a_connector_calls_bad_by_our_clock_follows_too():
+    async def ahead(link):
+        link.up()
+        now = link.clock.now()
+        link.emit(Batch.doubles([0], [now + 5], [1.0]))
+        link.emit(Batch.of([(0, now, None, 0, quality.BAD_NO_COMMUNICATION, Flag.RECEIVE_TIME)]))
+        link.emit(
+            Batch.of([(0, now + 1, 2.0, 11, quality.UNCERTAIN)])
+        )  # by its own clock: late, and stays so
+        raise Retry("connection reset")
+
+    async with Bench(ahead) as bench:
+        now = bench.clock.now()
+        times = [row.time for batch in bench.batches for row in batch if row.signal == 0]
+        assert times == [now + 5, now + 6, now + 1, now + 7]
+
+
 async def test_an_impossible_time_does_not_carry_the_others_along():
     async def impossible(link):
         link.up()

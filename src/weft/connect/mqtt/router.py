@@ -80,6 +80,7 @@ class Router:
         self._by_filter: dict[str, list[Target]] = {}
         self._by_topic: dict[str, list[Target]] = {}
         self._seen: set[int] = set()
+        self._now = 0
         self._index(points)
 
     @property
@@ -98,14 +99,16 @@ class Router:
         return (point for point in self.points if topics.covers(filter, point.address.topic))
 
     def read(self, messages: Iterable[Message], now: int) -> Batch:
-        """The samples of ``messages``, in order; ``now`` (ns UTC) is the time of what has none."""
+        """The samples of ``messages``, in order; ``now`` (ns UTC) is the time of what has none, each message a
+        nanosecond after the one before: of two samples of one time only the later would be kept."""
         batch = BatchBuilder()
         for message in messages:
+            self._now = max(now, self._now + 1)
             targets = self._targets(message.topic)
             if not targets:
                 self._tally.add("no signal")
                 continue
-            self._read(message, targets, now, batch)
+            self._read(message, targets, self._now, batch)
         return batch.build()
 
     def _index(self, points: Sequence[Point]) -> None:

@@ -56,9 +56,11 @@ class Reader:
         self._now = 0
 
     def feed(self, data: bytes, now: int) -> Batch:
-        """The observations that ``data`` completes; ``now`` (ns UTC) is their time where they have none."""
-        self._batch, self._now = BatchBuilder(), now
+        """The observations that ``data`` completes; ``now`` (ns UTC) is their time where they have none, each
+        line a nanosecond after the one before: of two samples of one time only the later would be kept."""
+        self._batch = BatchBuilder()
         for line in self._lines.feed(data):
+            self._now = max(now, self._now + 1)
             if self._multiline is not None:
                 self._body_line(self._multiline, line)
             elif line:

@@ -324,3 +324,9 @@ def test_a_missing_value_is_bad_and_the_next_line_is_read():
     assert [(row.signal, row.value, row.status) for row in rows] == [
         (2, 1.0, 0), (1, None, quality.BAD_DECODING_ERROR), (1, "x", 0),
     ]  # fmt: skip
+
+
+def test_lines_without_a_time_that_come_together_are_all_kept():
+    reader, _ = reader_of(point(1, "mode"))
+    batch = reader.feed(b"|mode|AUTO\n|mode|MANUAL\n|mode|MDI\n", NOW)
+    assert [row.value for row in batch.last_wins()] == ["AUTO", "MANUAL", "MDI"]
