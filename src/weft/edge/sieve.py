@@ -26,13 +26,14 @@ class Sieve:
         self._bits = np.zeros(n, dtype=np.int64)
         self._type = np.zeros(n, dtype=np.uint8)
         self._status = np.zeros(n, dtype=np.uint32)
+        self._suspect = np.zeros(n, dtype=np.bool_)
         self._watched = rules.silence > 0
 
     def follow(self, rules: Rules) -> Sieve:
         """A sieve for other rules that remembers what this one knew."""
         sieve = Sieve(rules)
         n = min(len(self.rules), len(rules))
-        for name in ("_value", "_time", "_bits", "_type", "_status"):
+        for name in ("_value", "_time", "_bits", "_type", "_status", "_suspect"):
             getattr(sieve, name)[:n] = getattr(self, name)[:n]
         return sieve
 
@@ -81,20 +82,23 @@ class Sieve:
         self, batch: Batch, numbers: npt.NDArray[np.float64], at: npt.NDArray[np.intp]
     ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         rules, signal, time, value = self.rules, batch.signal[at], batch.time[at], numbers[at]
-        late = time < self._time[signal]
+        suspect = (batch.flags[at] & np.uint16(Flag.CLOCK_SUSPECT)) != 0
+        # One time from the year 2200 must not make all that follow look late.
+        mended = self._suspect[signal] & ~suspect
+        late = (time < self._time[signal]) & ~mended
         with np.errstate(invalid="ignore"):
             # A comparison with NaN is false: what is not a number, or was not, counts as news.
             still = (np.abs(value - self._value[signal]) <= rules.deadband[signal]) & rules.sieved[signal]
         news = ~still | (batch.status[at] != self._status[signal]) | (batch.type[at] != self._type[signal])
         news |= (batch.flags[at] & np.uint16(Flag.FIRST)) != 0
         silence = rules.silence[signal]
-        due = (silence > 0) & (time - self._time[signal] >= silence)
+        due = (silence > 0) & (mended | (time - self._time[signal] >= silence))
         keep = news | due | late
         update = keep & ~late
         kept = signal[update]
         self._value[kept], self._time[kept] = value[update], time[update]
         self._bits[kept], self._type[kept] = batch.bits[at][update], batch.type[at][update]
-        self._status[kept] = batch.status[at][update]
+        self._status[kept], self._suspect[kept] = batch.status[at][update], suspect[update]
         return keep, due & ~news & ~late
 
 

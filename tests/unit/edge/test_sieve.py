@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from weft.edge.rules import Rules
 from weft.edge.sieve import Sieve
+from weft.edge.steps import check_times
 from weft.model import Batch, Flag, Signal
 
 SECOND = 10**9
@@ -106,3 +107,15 @@ def test_a_signal_many_times_in_one_batch():
     values = np.r_[np.zeros(50), np.ones(50)]
     batch = Batch.doubles(np.tile([0, 1], 100), T0 + np.arange(200), np.repeat(values, 2))
     assert [(r.signal, r.value) for r in sieve(batch)] == [(0, 0.0), (1, 0.0), (0, 1.0), (1, 1.0)]
+
+
+def test_one_time_from_far_ahead_does_not_make_all_that_follow_late():
+    """With a deadband the sieve must go on sieving after it."""
+    sieve = Sieve(Rules([signal(0, deadband=0.5)]))
+    times = [T0, T0 + 10**18, *(T0 + i * SECOND for i in range(1, 6))]
+    values = [1.0, 5.0, 1.1, 7.0, 7.1, 7.2, 9.0]
+    kept = []
+    for time, value in zip(times, values, strict=True):
+        raw = Batch.of([(0, time, value, 11)], received=T0 + 6 * SECOND)
+        kept += [row.value for row in sieve(check_times(raw))]
+    assert kept == [1.0, 5.0, 1.1, 7.0, 9.0]
