@@ -64,17 +64,18 @@ async def _demo(
         until=seconds * speed if seconds else None,
         truth=truth,
         pace="read" if check else "time",
-        hold=True,
+        hold=check,
         wait=False,  # field and house start side by side, and find each other
     )
     async with field:
         demo.plant.write(place, field.ports, speed=speed)
         async with running(House(place, web={"port": port})) as house:
             greet(house)
-            await _until_connected(house)
-            field.release()
             if browser:
                 await anyio.to_thread.run_sync(webbrowser.open, house.access.new_link())
+            if check:
+                await _until_connected(house)
+                field.release()
             await until_signal(seconds)
             return await verify(house, truth) if truth else None
 
