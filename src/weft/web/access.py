@@ -8,6 +8,7 @@ class behind ``identify``.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
 import os
@@ -48,6 +49,7 @@ class Access:
     def __init__(self, folder: Path, *, clock: Clock | None = None) -> None:
         self._clock: Clock = clock or SystemClock()
         self._folder = folder / "access"
+        self._running: int | None = None
         for part in (self._folder, self._links, self._sessions):
             part.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Cookies know no ports: two instances on one host must not overwrite each other's.
@@ -60,11 +62,12 @@ class Access:
 
     @property
     def address(self) -> str:
-        """Where the running instance answers, as ``http://127.0.0.1:8080``. Raises NotFound."""
-        try:
-            return (self._folder / "address").read_text()
-        except FileNotFoundError:
-            raise NotFound("Weft does not run on this plant.", remedy="Start it with `weft up`.") from None
+        """Where the running instance answers, as ``http://127.0.0.1:8080``. Raises NotFound, also when one that
+        was killed left its address behind: whoever listens there by now must not be shown the token."""
+        address = _read(self._folder / "address")
+        if not address or not self._is_running():
+            raise NotFound("Weft does not run on this plant.", remedy="Start it with `weft up`.")
+        return address
 
     @property
     def token(self) -> str:
@@ -76,11 +79,17 @@ class Access:
         return token
 
     def serving(self, address: str) -> None:
-        """Weft answers at ``address`` from now on."""
+        """Weft answers at ``address`` from now on, as long as this process lives."""
+        if self._running is None:
+            self._running = os.open(self._folder / "running", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._running, fcntl.LOCK_SH)  # the kernel lets go of it, however the process ends
         self._write("address", address)
 
     def stopped(self) -> None:
         (self._folder / "address").unlink(missing_ok=True)
+        if self._running is not None:
+            os.close(self._running)
+            self._running = None
 
     def new_link(self) -> str:
         """A link that lets one browser in, once and within 30 minutes. Raises NotFound when nothing runs."""
@@ -133,6 +142,19 @@ class Access:
     @property
     def _sessions(self) -> Path:
         return self._folder / "sessions"
+
+    def _is_running(self) -> bool:
+        try:
+            file = os.open(self._folder / "running", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(file)
+        return False
 
     def _is_token(self, given: str) -> bool:
         try:

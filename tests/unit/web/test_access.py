@@ -1,6 +1,8 @@
 """Links, sessions and the local token."""
 
 import stat
+import subprocess
+import sys
 
 import pytest
 from clocks import HandClock
@@ -133,6 +135,17 @@ def test_no_link_without_a_running_weft(access):
     access.stopped()
     with pytest.raises(NotFound, match="weft up"):
         access.new_link()
+
+
+def test_the_address_of_a_killed_weft_is_nobodys(tmp_path):
+    code = (
+        "import os, signal, sys, pathlib; from weft.web import Access; "
+        "Access(pathlib.Path(sys.argv[1])).serving('http://127.0.0.1:8080'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert (tmp_path / "access" / "address").exists()
+    with pytest.raises(NotFound, match="weft up"):
+        _ = Access(tmp_path).address
 
 
 def test_two_instances_use_two_cookies(tmp_path):
