@@ -167,7 +167,7 @@ def test_browser_parts_that_are_not_wanted_are_not_missed(machine):
 
 def test_without_uv_and_pip_it_says_what_to_install(machine):
     (machine.bin / "uv").unlink()
-    machine.program("python3", f'#!/bin/sh\n[ "$1 $2" = "-m pip" ] && exit 1\nexec {sys.executable} "$@"\n')
+    machine.program("python3", f'#!/bin/sh\n[ "$1 $2" = "-m pip" ] && exit 1\nexec "{sys.executable}" "$@"\n')
     done = machine.run("tools/setup")
     assert done.returncode == 1
     assert "apt install python3-pip" in done.stderr
