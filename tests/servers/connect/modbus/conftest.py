@@ -101,7 +101,7 @@ def scripted():
         device = Scripted(answer)
         listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
         port = listener.extra(anyio.abc.SocketAttribute.local_port)
-        async with anyio.create_task_group() as group:
+        async with listener, anyio.create_task_group() as group:
             group.start_soon(listener.serve, device.serve)
             yield device, Config(host="127.0.0.1", port=port, **{"interval": 0.02, "timeout": 0.3} | more)
             group.cancel_scope.cancel()
