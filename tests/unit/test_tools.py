@@ -209,6 +209,7 @@ def test_a_package_that_is_not_to_be_had_keeps_no_other_away(machine):
     machine.program("id", "#!/bin/sh\necho 0\n")
     machine.program("node", "#!/bin/sh\n")
     machine.program("npm", "#!/bin/sh\n")
+    machine.program("dpkg", "#!/bin/sh\n")
     machine.program(
         "apt-get",
         """#!/bin/sh
