@@ -171,7 +171,7 @@ def link(plant: Path) -> None:
       weft link
       weft link --plant /srv/plant
     """
-    from weft.cli.up import link as give
+    from weft.cli.remote import link as give
 
     give(plant)
 

@@ -17,7 +17,7 @@ from weft.bus import NatsBus
 from weft.catalog import Plant, matching
 from weft.cli.output import document, printable, table
 from weft.cli.remote import call
-from weft.cli.up import unless_stopped
+from weft.cli.stop import unless_stopped
 from weft.history.ask import selected
 from weft.history.forms import snapshot_json, sql_json
 from weft.model import Batch, Signal

@@ -14,7 +14,8 @@ import click
 from weft import demo
 from weft.app import House
 from weft.cli.output import FOUND
-from weft.cli.up import greet, running, until_signal
+from weft.cli.stop import until_signal
+from weft.cli.up import greet, running
 from weft.cli.verify import Verdict, verify
 from weft.connect import LineState
 from weft.runtime import Conflict, NeedsHuman

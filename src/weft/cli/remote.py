@@ -8,13 +8,22 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import click
+
+from weft.app import state_of
 from weft.runtime import Conflict, Denied, Invalid, NotFound, Retry
 from weft.web import Access
 
-__all__ = ["call"]
+__all__ = ["call", "link"]
 
 TIMEOUT = 60.0
 _KINDS = {401: Denied, 403: Denied, 404: NotFound, 409: Conflict, 503: Retry}
+
+
+def link(plant: Path) -> None:
+    state = state_of(plant)
+    call(state, "GET", "/api/v1/status")  # a link to nobody helps nobody
+    click.echo(Access(state).new_link())
 
 
 def call(state: Path, method: str, path: str, body: Any = None) -> Any:

@@ -1,10 +1,9 @@
-"""``weft up`` and ``weft link``: a plant runs until somebody says stop."""
+"""``weft up``: a plant runs until somebody says stop."""
 
 from __future__ import annotations
 
 import shlex
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,10 @@ from typing import Any
 import anyio
 import click
 
-from weft.app import House, state_of
-from weft.cli.remote import call
-from weft.web import Access
+from weft.app import House
+from weft.cli.stop import unless_stopped
 
-__all__ = ["greet", "link", "running", "unless_stopped", "until_signal", "up"]
+__all__ = ["greet", "running", "up"]
 
 
 def up(plant: Path, *, host: str | None, port: int | None) -> None:
@@ -30,12 +28,6 @@ def up(plant: Path, *, host: str | None, port: int | None) -> None:
             await anyio.sleep_forever()
 
     anyio.run(unless_stopped, live)
-
-
-def link(plant: Path) -> None:
-    state = state_of(plant)
-    call(state, "GET", "/api/v1/status")  # a link to nobody helps nobody
-    click.echo(Access(state).new_link())
 
 
 def greet(house: House) -> None:
@@ -66,30 +58,3 @@ async def running(house: House) -> AsyncIterator[House]:
             yield house
         finally:
             group.cancel_scope.cancel()
-
-
-async def unless_stopped(work: Callable[[], Awaitable[None]], seconds: float | None = None) -> None:
-    """Does the work until it ends, is ended by Ctrl-C or SIGTERM, or the time is over. Signals count from the
-    first moment: whoever stops a start stops all of it."""
-    async with anyio.create_task_group() as group:
-
-        async def do() -> None:
-            await work()
-            group.cancel_scope.cancel()
-
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            group.start_soon(do)
-            with anyio.move_on_after(seconds):
-                async for _ in signals:
-                    break
-            group.cancel_scope.cancel()
-
-
-async def until_signal(seconds: float | None = None) -> None:
-    """Returns on Ctrl-C, on SIGTERM, or when the time is over."""
-    with (
-        anyio.move_on_after(seconds),
-        anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals,
-    ):
-        async for _ in signals:
-            return

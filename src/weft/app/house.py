@@ -6,7 +6,7 @@ ready, and stop from the top, so that nothing is produced that nobody keeps.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,8 @@ from litestar import Router, get, post
 from litestar.params import FromQuery
 
 from weft import catalog, connect, console, edge, history, web
-from weft.bus import Address, NatsBus, NatsServer, Stream, StreamState
+from weft.app.folder import bus_address, bus_server, history_folder, load, state_of
+from weft.bus import NatsBus, Stream, StreamState
 from weft.catalog import routes as catalog_routes
 from weft.history import routes as history_routes
 from weft.model import Event, Kind, Signal
@@ -27,7 +28,6 @@ from weft.runtime import (
     Conflict,
     Invalid,
     NeedsHuman,
-    NotFound,
     Ready,
     Service,
     Supervisor,
@@ -36,56 +36,13 @@ from weft.runtime import (
     get_logger,
     plugins,
 )
-from weft.runtime.settings import state_dir
 
-__all__ = ["EVENTS", "SAMPLES", "House", "bus_address", "bus_server", "history_folder", "load", "state_of"]
+__all__ = ["EVENTS", "SAMPLES", "House"]
 
 log = get_logger(__name__)
 
 SAMPLES: Final = Stream(name="samples", subjects=("uns.v1.>",))
 EVENTS: Final = Stream(name="events", subjects=("events.v1.>",), max_age=365 * 86_400.0)
-
-
-def state_of(folder: Path) -> Path:
-    """Where Weft keeps what it writes for the plant of a folder. Raises NotFound where there is no plant:
-    a mistyped name must not leave a folder behind."""
-    if not (folder / "plant.toml").exists():
-        raise NotFound(
-            f"{folder.resolve()} is not a plant's folder: it has no plant.toml.",
-            remedy="Go to the plant's folder or name it with --plant; `weft init` makes a new one.",
-        )
-    return state_dir(folder)
-
-
-def load(folder: Path) -> catalog.Plant:
-    """The plant of a folder. Raises NotFound where there is none, Invalid, naming the first mistake, when it
-    has any."""
-    loaded = catalog.load(folder, handles=catalog.Handles(state_of(folder)))
-    if loaded.plant is None:
-        raise Invalid(
-            f"{folder} describes no plant that can run. {len(loaded.findings)} finding(s), the first: "
-            f"{loaded.findings[0]}",
-            remedy="`weft check` names them all.",
-        )
-    return loaded.plant
-
-
-def history_folder(settings: Mapping[str, Any], state: Path) -> Path:
-    """Where the segments lie."""
-    folder = settings["history"].folder
-    return Path(folder) if folder else state / "history"
-
-
-def bus_server(settings: Mapping[str, Any], state: Path) -> NatsServer:
-    """The plant's own nats-server, or the one that it names."""
-    bus = settings["bus"]
-    return NatsServer(Path(bus.store) if bus.store else state / "bus", url=bus.url)
-
-
-def bus_address(settings: Mapping[str, Any], server: NatsServer) -> Address:
-    """Where the server is and how to log in. Raises NotFound before its first start."""
-    credentials = settings["bus"].credentials
-    return msgspec.structs.replace(server.address, credentials=credentials) if credentials else server.address
 
 
 class House:
