@@ -127,6 +127,7 @@ class NatsServer:
                 stdout=DEVNULL,
                 stderr=errors,
                 env={**environment, "GOMEMLIMIT": MEMORY},
+                start_new_session=True,  # Ctrl-C is for Weft, which stops it last
             )
 
     async def _accepts(self) -> None:
