@@ -49,6 +49,6 @@ class History(Protocol):
 
     async def sql(self, query: str, *, most: int = 100_000) -> pa.Table:
         """One SELECT over the views ``sample`` (raw's columns, ``number`` double?, ``good`` boolean) and
-        ``signal`` (``handle``, ``path``, ``unit`` …). Raises Invalid, also for more than ``most`` rows, too much
+        ``signal`` (``signal``, ``path``, ``unit`` …). Raises Invalid, also for more than ``most`` rows, too much
         time or memory. In a join name ``sample`` first: the other table is held in memory."""
         ...
