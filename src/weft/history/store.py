@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import functools
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any, Final, Self, TypeVar
 
@@ -66,9 +67,12 @@ class Store:
         self._sealing, self._merging = anyio.Lock(), anyio.Lock()
         self._threads, self._queries = anyio.CapacityLimiter(4), anyio.CapacityLimiter(2)
         self._lock = None if read_only else _lock(folder.path)
-        self._shelf = Shelf(folder, self._clock, grace, read_only=read_only)
-        if not read_only:
-            self._shelf.check()
+        with ExitStack() as given_up:
+            given_up.callback(self.close)
+            self._shelf = Shelf(folder, self._clock, grace, read_only=read_only)
+            if not read_only:
+                self._shelf.check()
+            given_up.pop_all()
         self._newest = self._load_newest()
         self._sealed_newest = self._newest.copy()
         self._frozen: _Frozen | None = None

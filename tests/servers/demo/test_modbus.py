@@ -77,7 +77,8 @@ async def test_in_lock_step_a_reader_sees_every_state(field, tmp_path, replay):
                 for name, value in washer_of(data).items():
                     seen[f"{WASHER_PATH}/{name}", clock * 1_000_000] = value
     shown = {(row.signal, row.time): row.value for row in read(tmp_path / "truth")}
-    assert len({time for _, time in seen}) == 101  # 40 s in steps of 0.4 s, and the first
+    # 40 s in steps of 0.4 s, and the first, unless the factory was beyond it when the reader came.
+    assert len({time for _, time in seen}) in (100, 101)
     assert {key: value for key, value in shown.items() if key in seen} == seen
     read_too = {signal for signal, _ in seen}
     assert not [key for key in shown if key[0] in read_too and key not in seen]
