@@ -11,15 +11,12 @@ import click
 import msgspec
 import numpy as np
 
-from weft import history
 from weft.app import bus_address, bus_server, history_folder, load, state_of
 from weft.bus import NatsBus
 from weft.catalog import Plant, matching
 from weft.cli.output import document, printable, table
 from weft.cli.remote import call
 from weft.cli.stop import unless_stopped
-from weft.history.ask import selected
-from weft.history.forms import snapshot_json, sql_json
 from weft.model import Batch, Signal
 from weft.runtime import NotFound
 
@@ -59,6 +56,9 @@ def query(sql: str, *, plant: Path, as_json: bool) -> None:
 
 async def _ask_files(plant: Path, state: Path, sql: str) -> dict[str, Any]:
     """The same answer from the files alone, when nothing runs."""
+    from weft import history  # DuckDB and Arrow take longer to import than a running Weft to answer
+    from weft.history.forms import sql_json
+
     found = load(plant)
     signals = list(found.signals.values())
     with history.Store(
@@ -75,11 +75,15 @@ def _signals(plant: Plant, pattern: str) -> dict[int, Signal]:
             f"{plant.name} has no signals yet.",
             remedy="docs/how-to/describe-a-plant.md shows how to add some.",
         )
+    from weft.history.ask import selected
+
     found = matching(plant, pattern) or selected(plant, [pattern])
     return {signal.handle: signal for signal in found}
 
 
 def _print(batch: Batch, wanted: dict[int, Signal], as_json: bool) -> None:
+    from weft.history.forms import snapshot_json
+
     known = batch.take(np.isin(batch.signal, list(wanted)))
     for row in snapshot_json(known, wanted):
         if as_json:
