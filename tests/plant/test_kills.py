@@ -24,12 +24,13 @@ SECOND = 10**9
 
 
 def in_order(batch, handles):
-    """Each signal's times rise, none twice; a new session's first sample may be the last one again."""
+    """Each signal's times rise, none twice; a new session's first sample may be the last one again, and what the
+    broker sends again comes when its patience is over, labelled."""
     for handle in handles:
         times = [
             row.time
             for row in batch.take(batch.signal == handle)
-            if not row.flags & (Flag.SYNTHETIC | Flag.FIRST)
+            if not row.flags & (Flag.SYNTHETIC | Flag.FIRST | Flag.REPLAYED)
         ]
         assert times == sorted(set(times)), handle
 

@@ -67,7 +67,9 @@ def _config(folder: Path, port: int) -> str:
             "max_memory_store": 16 << 20,
             "max_file_store": 1 << 30,
         },
-        "mqtt": {"host": "127.0.0.1", "port": port},
+        # What a reader that was killed had not acknowledged comes again only then, not when it is back; the
+        # usual 30 s are longer than a short run of the factory.
+        "mqtt": {"host": "127.0.0.1", "port": port, "ack_wait": "5s"},
         "authorization": {
             "users": [
                 {
