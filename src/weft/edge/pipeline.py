@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import groupby
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import anyio
+import numpy as np
 
 from weft.bus import Bus, Draft, events_subject, samples_subject
 from weft.edge.queue import Gap, Queue, Waiting
@@ -20,7 +21,8 @@ from weft.edge.rules import Rules
 from weft.edge.sieve import Sieve
 from weft.edge.steps import check_times, enumerate_states, scale, to_type
 from weft.model import Batch, Event, Kind, Signal, concat
-from weft.runtime import Clock, Ready, Retry, get_logger, metrics
+from weft.model.quality import BAD_ENCODING_LIMITS_EXCEEDED
+from weft.runtime import Clock, Invalid, Ready, Retry, get_logger, metrics
 
 __all__ = ["Edge"]
 
@@ -148,7 +150,7 @@ class Edge:
         # What was taken from the queue stays here until it is stored, whatever ends this call before.
         self._on_the_way = self._on_the_way or self._take()
         if self._on_the_way:
-            await self._until_stored(self._on_the_way.drafts)
+            await self._store(self._on_the_way.drafts)
             parcel, self._on_the_way = self._on_the_way, None
             STORED.inc(parcel.rows)
             self._queue.settle(parcel.rows)
@@ -159,7 +161,8 @@ class Edge:
         while self._events:
             event = self._events[0]
             await self._until_stored([Draft(events_subject(event.kind, event.source), event, event.id)])
-            self._events.popleft()
+            if self._events and self._events[0] is event:  # a full queue may have dropped it meanwhile
+                self._events.popleft()
 
     def _take(self) -> Parcel | None:
         """The oldest waiting batches, neighbours of one connection joined."""
@@ -177,6 +180,36 @@ class Edge:
         joined = concat(batches, received=batches[-1].received)
         for part, piece in enumerate(joined.split(ROWS_PER_MESSAGE)):
             yield Draft(subject, piece, f"{source}:{batches[0].sequence}-{batches[-1].sequence}/{part}")
+
+    async def _store(self, drafts: list[Draft]) -> None:
+        """What the bus refuses as too large goes in pieces, down to the one sample that it never takes: that one
+        loses its value, not the others their place. Ids and pieces are the same at each repetition."""
+        try:
+            await self._until_stored(drafts)
+        except Invalid as error:
+            if len(drafts) > 1:
+                for draft in drafts:
+                    await self._store([draft])
+            elif len(_batch(drafts[0])) > 1:
+                for piece in _halves(drafts[0]):
+                    await self._store([piece])
+            else:
+                await self._until_stored([self._without_value(drafts[0], error)])
+
+    def _without_value(self, draft: Draft, error: Invalid) -> Draft:
+        batch = _batch(draft)
+        now = self._clock.now()
+        data = {"samples": 1, "first": int(batch.time[0]), "last": int(batch.time[0]), "cause": str(error)}
+        self._events.append(
+            Event(kind=Kind.DATA_REJECTED, source=batch.source, time=now, recorded=now, data=data)
+        )
+        status = np.full(1, BAD_ENCODING_LIMITS_EXCEEDED, dtype=np.uint32)
+        null = np.zeros(1, dtype=np.int64)
+        return Draft(
+            draft.subject,
+            batch.replace(bits=null, type=null.astype(np.uint8), status=status, heap=()),
+            draft.id,
+        )
 
     async def _until_stored(self, drafts: list[Draft]) -> None:
         """The same ids again until the bus has them: a repeat is recognised there, nothing is stored twice."""
@@ -204,6 +237,17 @@ class Edge:
             batch = self._sieve.silent(now)
             if len(batch):
                 self._enqueue(Waiting(batch.replace(source="_silence", sequence=now), None))
+
+
+def _batch(draft: Draft) -> Batch:
+    return cast(Batch, draft.body)  # what parcels hold
+
+
+def _halves(draft: Draft) -> Iterator[Draft]:
+    batch = _batch(draft)
+    middle = len(batch) // 2
+    for i, rows in enumerate((slice(0, middle), slice(middle, None))):
+        yield Draft(draft.subject, batch.take(rows).compact(), f"{draft.id}.{i}")
 
 
 def _by_source(batches: list[Batch]) -> Iterator[tuple[str, list[Batch]]]:

@@ -42,7 +42,8 @@ class Gap(msgspec.Struct):
 
 class Queue:
     """At most ``limit`` rows, those on their way to the bus included; the oldest that still wait here go
-    first, and leave a gap."""
+    first, and leave a gap. What its source awaits an acknowledgement of goes last: a broker that is never
+    acknowledged ends by sending nothing, and its window bounds how much that can be."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -59,7 +60,7 @@ class Queue:
         self.rows += len(entry.batch)
         self.urgent |= entry.stored is not None
         while self.rows > self.limit and len(self._entries) > 1:
-            self._drop(self._entries.popleft().batch)
+            self._drop(self._oldest())
         WAITING.set(self.rows)
 
     def take(self, most: int) -> list[Waiting]:
@@ -78,7 +79,19 @@ class Queue:
         gaps, self._gaps = self._gaps, {}
         return gaps
 
-    def _drop(self, batch: Batch) -> None:
+    def _oldest(self) -> Waiting:
+        """The oldest but the newest, that nobody awaits; without one the oldest."""
+        for i in range(len(self._entries) - 1):
+            if self._entries[i].stored is None:
+                entry = self._entries[i]
+                del self._entries[i]
+                return entry
+        return self._entries.popleft()
+
+    def _drop(self, entry: Waiting) -> None:
+        batch = entry.batch
+        if entry.stored is not None:
+            entry.stored()  # lost, and written down as such: the source must not wait for it for ever
         self.rows -= len(batch)
         DROPPED.inc(len(batch))
         if batch.source not in self._gaps:

@@ -23,6 +23,7 @@ class Sieve:
         self.rules = rules
         self._value = np.full(n, np.nan)
         self._time = np.zeros(n, dtype=np.int64)
+        self._heard = np.zeros(n, dtype=np.int64)  # when, by our clock
         self._bits = np.zeros(n, dtype=np.int64)
         self._type = np.zeros(n, dtype=np.uint8)
         self._status = np.zeros(n, dtype=np.uint32)
@@ -33,7 +34,7 @@ class Sieve:
         """A sieve for other rules that remembers what this one knew."""
         sieve = Sieve(rules)
         n = min(len(self.rules), len(rules))
-        for name in ("_value", "_time", "_bits", "_type", "_status", "_suspect"):
+        for name in ("_value", "_time", "_heard", "_bits", "_type", "_status", "_suspect"):
             getattr(sieve, name)[:n] = getattr(self, name)[:n]
         return sieve
 
@@ -50,14 +51,18 @@ class Sieve:
         return batch if keep.all() else batch.take(keep)
 
     def silent(self, now: int) -> Batch:
-        """The last value again, at ``now``, of each good signal that has said nothing for its maximum silence."""
-        due = self._watched & (self._time > 0) & (now - self._time >= self.rules.silence)
+        """The last value again of each good signal that has said nothing for its maximum silence. It bears the
+        time that the source's clock shows ``now``: by ours it could be newer than what that source sends next,
+        and stay the newest."""
+        passed = now - self._heard
+        due = self._watched & (self._heard > 0) & (passed >= self.rules.silence)
         handles = np.flatnonzero(due & (self._status < 0x80000000) & (self._type <= 11)).astype(np.int32)
         flags = Flag.REPEATED | Flag.RECEIVE_TIME | Flag.SYNTHETIC
-        self._time[handles] = now
+        self._time[handles] += passed[handles]
+        self._heard[handles] = now
         return Batch(
             handles,
-            np.full(len(handles), now, dtype=np.int64),
+            self._time[handles],
             self._type[handles],
             self._bits[handles],
             self._status[handles],
@@ -97,6 +102,7 @@ class Sieve:
         update = keep & ~late
         kept = signal[update]
         self._value[kept], self._time[kept] = value[update], time[update]
+        self._heard[kept] = batch.received or time[update]
         self._bits[kept], self._type[kept] = batch.bits[at][update], batch.type[at][update]
         self._status[kept], self._suspect[kept] = batch.status[at][update], suspect[update]
         return keep, due & ~news & ~late

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from weft.edge.rules import Rules
 from weft.model import Batch, Flag, ValueType
-from weft.model.quality import BAD_OUT_OF_RANGE, BAD_TYPE_MISMATCH
+from weft.model.quality import BAD, BAD_OUT_OF_RANGE, BAD_TYPE_MISMATCH
 from weft.model.values import FLOATS, INTEGERS, NUMERIC, RANGES, is_in
 
 __all__ = ["check_times", "enumerate_states", "scale", "to_type"]
@@ -55,7 +55,7 @@ def enumerate_states(batch: Batch, rules: Rules) -> Batch:
         handle = int(batch.signal[i])
         number = rules.states[handle].get(batch.heap[int(bits[i])])
         if number is None:
-            status[i] = max(int(status[i]), BAD_OUT_OF_RANGE)
+            status[i] = int(status[i]) if status[i] >= BAD else BAD_OUT_OF_RANGE
         else:
             bits[i], types[i] = number, rules.type[handle]
     return batch.replace(bits=bits, type=types, status=status)
@@ -79,7 +79,8 @@ def to_type(batch: Batch, rules: Rules) -> Batch:
         fine = fault == 0
         bits[rows[fine]] = cast[fine]
         types[rows[fine]] = code
-        status[rows] = np.maximum(status[rows], fault)
+        # A bad status of the source's own says more than ours.
+        status[rows] = np.where(fine | (status[rows] >= BAD), status[rows], fault)
     return batch.replace(bits=bits, type=types, status=status)
 
 
@@ -105,6 +106,8 @@ def _cast_to_integer(
     with np.errstate(invalid="ignore"):
         fraction = floats & (numbers != np.trunc(numbers))
         outside = (numbers < low) | (numbers > high) | (floats & (np.abs(numbers) > _WHOLE))
+    if code != ValueType.UINT64:
+        outside |= (rows.type == ValueType.UINT64) & (rows.bits < 0)  # as a double, 2^63 is not above Int64's
     fault[(fault == 0) & fraction] = BAD_TYPE_MISMATCH
     fault[(fault == 0) & outside] = BAD_OUT_OF_RANGE
     whole = np.where(floats & (fault == 0), numbers, 0.0).astype(np.int64)

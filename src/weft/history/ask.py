@@ -44,7 +44,10 @@ def moment(text: str, now: int) -> int:
     if text == "now":
         return now
     if text.startswith("-"):
-        return now - duration(text[1:])
+        earlier = now - duration(text[1:])
+        if earlier < instant.MIN_NS:
+            raise Invalid(f"{text[:40]!r} is before the year 1678, the first that can be told.")
+        return earlier
     try:
         return instant.parse_instant(_LOST_PLUS.sub("+", text))
     except ValueError as error:

@@ -6,8 +6,8 @@ from clocks import HandClock
 
 from weft.bus import Ack, MemoryBus, Stream, after
 from weft.edge import Edge
-from weft.model import Batch, Event, Kind, Signal
-from weft.runtime import Retry
+from weft.model import Batch, Event, Kind, Signal, encode
+from weft.runtime import Invalid, Retry
 
 pytestmark = pytest.mark.anyio
 
@@ -208,3 +208,45 @@ async def test_somebody_who_waits_does_not_wait_for_company(working):
         with anyio.fail_after(2):
             await told.wait()
     assert await rows(bus) == [1.0]
+
+
+class NarrowBus(AwayBus):
+    """Takes no message of more than ``most`` bytes."""
+
+    most = 2_000
+
+    async def publish(self, *drafts):
+        for draft in drafts:
+            if len(encode(draft.body)) > self.most:
+                raise Invalid("A message too large.", remedy="Split the batch.")
+        return await super().publish(*drafts)
+
+
+async def test_what_is_too_large_for_the_bus_goes_in_pieces_and_holds_up_nothing(working):
+    bus, edge = await make()
+    bus.__class__ = NarrowBus
+    for n in range(1, 30):
+        edge.accept(batch(n))
+    texts = [(0, T0 + 100 + i, "x" * 500, 12) for i in range(10)]
+    huge = [(0, T0 + 200, "y" * 5_000, 12), (0, T0 + 201, "z", 12)]
+    edge.accept(Batch.of([*texts, *huge], source="mill", sequence=100, received=T0))
+    edge.accept(batch(300, source="press"))
+    async with working(edge):
+        pass
+    values = await rows(bus)
+    assert values == [float(n) for n in range(1, 30)] + ["x" * 500] * 10 + [None, "z", 300.0]
+    (event,) = await stored(bus, "events.v1.>")
+    assert (event.kind, event.source, event.data["samples"]) == (Kind.DATA_REJECTED, "mill", 1)
+    assert edge.waiting == 0
+
+
+async def test_what_a_broker_awaits_is_dropped_last(working):
+    bus, edge = await make(queue_rows=3)
+    told = []
+    edge.accept(batch(1), lambda: told.append(1))
+    for n in range(2, 9):
+        edge.accept(batch(n, source="press"))
+    async with working(edge):
+        pass
+    assert told == [1]
+    assert sorted(await rows(bus)) == [1.0, 7.0, 8.0]

@@ -119,3 +119,14 @@ def test_one_time_from_far_ahead_does_not_make_all_that_follow_late():
         raw = Batch.of([(0, time, value, 11)], received=T0 + 6 * SECOND)
         kept += [row.value for row in sieve(check_times(raw))]
     assert kept == [1.0, 5.0, 1.1, 7.0, 9.0]
+
+
+def test_a_repeat_keeps_the_time_of_the_sources_clock():
+    sieve = Sieve(Rules([signal(0, silence=5.0)]))
+    behind = T0 - 3600 * SECOND  # by the source's clock
+    sieve(Batch.doubles([0], [behind], [1.0], received=T0))
+    assert len(sieve.silent(T0 + 4 * SECOND)) == 0
+    (row,) = sieve.silent(T0 + 6 * SECOND)
+    assert row.time == behind + 6 * SECOND
+    (fresh,) = sieve(Batch.doubles([0], [behind + 7 * SECOND], [2.0], received=T0 + 7 * SECOND))
+    assert fresh.time > row.time

@@ -109,3 +109,15 @@ def test_handles_that_the_plant_does_not_know_pass_untouched():
     rules = Rules([signal(0, scale=2.0, type=ValueType.INT32)])
     out = to_type(scale(batch, rules), rules)
     np.testing.assert_array_equal(out.bits, batch.bits)
+
+
+def test_an_unsigned_number_beyond_int64_is_out_of_range():
+    rules = Rules([Signal(handle=0, path="a/b", connection="c", address=None, type=ValueType.INT64)])
+    (row,) = to_type(Batch.of([(0, 1, 2**63, ValueType.UINT64)]), rules)
+    assert (row.value, row.status) == (2**63, BAD_OUT_OF_RANGE)
+
+
+def test_a_bad_status_of_the_source_is_kept_in_full():
+    rules = Rules([Signal(handle=0, path="a/b", connection="c", address=None, type=ValueType.INT32)])
+    (row,) = to_type(Batch.of([(0, 1, "x", ValueType.STRING, 0x80310480)]), rules)
+    assert row.status == 0x80310480

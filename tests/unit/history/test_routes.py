@@ -99,7 +99,9 @@ async def test_summary(client):
 
 
 async def test_sql(client):
-    query = "select path, max(time) as newest, count(*) as n from sample join signal using (signal) group by 1"
+    query = (
+        "select path, max(time) as newest, count(*) as n from sample join signal using (signal) group by 1"
+    )
     response = await client.post("/api/v1/sql", json={"query": f"{query} order by 1 limit 1"})
     answer = response.json()
     assert answer["columns"] == ["path", "newest", "n"]
@@ -180,3 +182,10 @@ def test_patterns(pattern, count):
 def test_a_pattern_of_very_many_stars_is_refused():
     with pytest.raises(Invalid, match="wildcards"):
         selected(plant(), ["**/" * 100 + "x"])
+
+
+@pytest.mark.parametrize("start", ["-999999999999w", "-300000d"])
+async def test_a_start_before_all_time_is_refused(client, start):
+    response = await client.get("/api/v1/raw", params={"signal": "**", "start": start})
+    assert response.status_code == 400
+    assert "1678" in response.json()["detail"]
