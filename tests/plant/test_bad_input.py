@@ -123,9 +123,6 @@ async def _look_at_the_pages(house):
         assert "no communication" in page.text or "not connected" in page.text
 
 
-@pytest.mark.xfail(
-    reason="the newest sample by source time is the present one, also a time that cannot be", strict=True
-)
 async def test_a_time_from_far_ahead_does_not_hide_what_comes_after_it(tmp_path):
     hostile.write(tmp_path / "plant", 1, 1, 1, 1)
     async with living(tmp_path / "plant") as house:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from weft.model import Batch, instant
+from weft.model import Batch, Flag, instant
 
 __all__ = ["Newest"]
 
 _COLUMNS: Final = ("time", "type", "bits", "status", "flags")
 _DENSE: Final = 1 << 20
+_SUSPECT: Final = np.uint16(Flag.CLOCK_SUSPECT)
 
 
 class Newest:
     """Columns by sorted handle. A sample replaces the one that is there when its time is not older, so that a
-    correction at the same time counts and a late sample does not."""
+    correction at the same time counts and a late sample does not. A sample whose time cannot be (Flag
+    .CLOCK_SUSPECT) gives way to any that has a sound one: a year 2200 must not hide what comes after it.
 
-    def __init__(self, batch: Batch | None = None) -> None:
+    ``highest`` is the highest time ever taken of each signal, also where a sound sample is shown instead.
+    """
+
+    def __init__(self, batch: Batch | None = None, highest: Mapping[int, int] | None = None) -> None:
+        """``highest`` as :meth:`ahead` told it."""
         self.signal = np.empty(0, np.int32)
+        self.highest = np.empty(0, np.int64)
         self.time = np.empty(0, np.int64)
         self.type = np.empty(0, np.uint8)
         self.bits = np.empty(0, np.int64)
@@ -30,6 +37,8 @@ class Newest:
         self._heap: dict[int, Any] = {}
         if batch is not None:
             self.update(batch)
+        for signal, time in (highest or {}).items():
+            self.highest[self.signal == signal] = time
 
     def __len__(self) -> int:
         return len(self.signal)
@@ -38,6 +47,7 @@ class Newest:
         """As it is now; later updates of either do not reach the other."""
         other = Newest()
         other.signal = self.signal
+        other.highest = self.highest.copy()
         for name in _COLUMNS:
             setattr(other, name, getattr(self, name).copy())
         other._heap = dict(self._heap)
@@ -45,12 +55,22 @@ class Newest:
 
     def update(self, batch: Batch) -> None:
         """Takes over what is newer in these rows (any order)."""
-        if not len(batch):
-            return
+        suspect = (batch.flags & _SUSPECT) != 0
+        if suspect.any() and not suspect.all():
+            self._update(batch.take(suspect))
+            batch = batch.take(~suspect)
+        if len(batch):
+            self._update(batch)
+
+    def _update(self, batch: Batch) -> None:
+        """Rows that are all suspect, or all sound."""
         rows = batch.take(_newest_rows(batch))
         self._make_room(rows.signal)
         at = np.searchsorted(self.signal, rows.signal)
+        self.highest[at] = np.maximum(self.highest[at], rows.time)
         newer = rows.time >= self.time[at]
+        if not rows.flags[0] & _SUSPECT:
+            newer |= (self.flags[at] & _SUSPECT) != 0
         if not newer.all():
             rows, at = rows.take(newer), at[newer]
         for name in _COLUMNS:
@@ -63,7 +83,14 @@ class Newest:
         if not len(self.signal):
             return np.zeros(len(batch), dtype=np.bool_)
         at = np.minimum(np.searchsorted(self.signal, batch.signal), len(self.signal) - 1)
-        return np.asarray((self.signal[at] == batch.signal) & (batch.time <= self.time[at]), dtype=np.bool_)
+        return np.asarray(
+            (self.signal[at] == batch.signal) & (batch.time <= self.highest[at]), dtype=np.bool_
+        )
+
+    def ahead(self) -> dict[int, int]:
+        """The highest time of each signal that shows an older, sound sample; rarely any."""
+        rows = self.highest != self.time
+        return dict(zip(self.signal[rows].tolist(), self.highest[rows].tolist(), strict=True))
 
     def batch(self, signals: Sequence[int] | None = None) -> Batch:
         """Sorted by signal; signals without a sample are left out."""
@@ -83,10 +110,10 @@ class Newest:
             return
         merged = np.union1d(self.signal, signals)
         at = np.searchsorted(merged, self.signal)
-        for name in _COLUMNS:
+        for name in (*_COLUMNS, "highest"):
             old = getattr(self, name)
             new = np.zeros(len(merged), old.dtype)
-            if name == "time":
+            if name in ("time", "highest"):
                 new[:] = instant.MIN_NS
             new[at] = old
             setattr(self, name, new)

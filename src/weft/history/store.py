@@ -34,6 +34,7 @@ __all__ = ["Store"]
 log = get_logger(__name__)
 
 _T = TypeVar("_T")
+_AHEAD: Final = b"weft.ahead"
 _GRACE: Final = 60.0
 _MOST_ROWS: Final = 10_000_000
 _HANDLES: Final = (-(2**31), 2**31 - 1)
@@ -206,7 +207,8 @@ class Store:
         late = self._sealed_newest.late(rows)
         number = frozen.runs.number
         folder = self._shelf.folder
-        write_samples(folder.path / _newest_name(number), to_table(frozen.newest.batch()), {})
+        about = {_AHEAD: msgspec.json.encode(frozen.newest.ahead())}
+        write_samples(folder.path / _newest_name(number), to_table(frozen.newest.batch()), about)
         span = (frozen.after, frozen.sequence)
         return write_segment(folder.segments, rows, late, (number, number), span, self._clock.now())
 
@@ -248,8 +250,10 @@ class Store:
         manifest = self._shelf.manifest
         try:
             if manifest.newest:
-                return Newest(from_table(pq.read_table(self._shelf.folder.path / manifest.newest)))
-        except (OSError, pa.ArrowException, KeyError) as error:
+                table = pq.read_table(self._shelf.folder.path / manifest.newest)
+                told = (table.schema.metadata or {}).get(_AHEAD, b"{}")
+                return Newest(from_table(table), msgspec.json.decode(told, type=dict[int, int]))
+        except (OSError, pa.ArrowException, KeyError, msgspec.MsgspecError) as error:
             log.warning("the newest samples are gathered from the segments", because=str(error))
         newest = Newest()
         for file in self._shelf.files:

@@ -59,7 +59,7 @@ rows = st.builds(
     times,
     values,
     statuses,
-    st.sampled_from([0, 1, 256, 65535]),
+    st.sampled_from([0, 1, 256, 0xFFEF]),  # an impossible time has a law of its own, in test_store.py
 )
 batches = st.lists(rows, max_size=20).map(Batch.of)
 

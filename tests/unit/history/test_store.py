@@ -10,7 +10,7 @@ import pytest
 
 from weft.history import Store, compaction
 from weft.history.columns import from_table
-from weft.model import Batch, Kind, ValueType
+from weft.model import Batch, Flag, Kind, ValueType
 from weft.runtime import Conflict, Invalid, NeedsHuman, Retry
 
 pytestmark = pytest.mark.anyio
@@ -362,3 +362,27 @@ async def test_the_files_are_what_their_page_says(path):
     ]
     assert table.schema.field("time").type == pa.timestamp("ns", table.schema.field("time").type.tz)
     assert table.column("value").to_pylist() == [i / 2 for i in range(10)]
+
+
+FAR = T0 + 10**9 * SECOND
+
+
+@pytest.mark.parametrize("restart", [False, True])
+async def test_a_time_from_far_ahead_does_not_hide_what_comes_after_it(path, restart):
+    store = Store(path)
+    store.append(Batch.of([(1, T0, 1.0, DOUBLE), (1, FAR, 9.0, DOUBLE, 0, Flag.CLOCK_SUSPECT)]), 1)
+    assert store.snapshot()[0].value == 1.0
+    store.append(Batch.of([(1, FAR + 1, 9.5, DOUBLE, 0, Flag.CLOCK_SUSPECT)]), 2)
+    assert store.snapshot()[0].value == 9.5  # a broken clock's newest is shown while nothing better comes
+    store.append(Batch.of([(1, T0 + 1, 2.0, DOUBLE)]), 3)
+    assert store.snapshot()[0].value == 2.0
+    await store.seal()
+    if restart:
+        store.close()
+        store = Store(path)
+    assert store.snapshot()[0].value == 2.0
+    store.append(Batch.of([(1, FAR, 8.0, DOUBLE, 0, Flag.CLOCK_SUSPECT)]), 4)  # the same (signal, time) again
+    found = await store.sql("select number from sample order by time")
+    assert found.column("number").to_pylist() == [1.0, 2.0, 8.0, 9.5]
+    assert await values(store) == [1.0, 2.0, 8.0, 9.5]
+    store.close()
