@@ -126,7 +126,8 @@ async def test_killing_weft_loses_nothing_that_was_acknowledged(tmp_path):
     in_order(acknowledged, handles_of(plant, "/packing/"))
     in_order(acknowledged, handles_of(plant, "/mill/") - handles_of(plant, "/meter/"))
     # What Weft had taken and the bus not yet acknowledged went with it; and what the field says to nobody is lost
-    # with OPC UA and Modbus. Packing's broker has it still, but nats-server sends it again only to a later session.
+    # with OPC UA and Modbus. Packing's broker has it still, but nats-server does not send it again at once, as
+    # mosquitto does (tests/servers/connect/mqtt/test_redelivery.py).
     outside = [
         missing
         for missing in verdict.missing
