@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +37,12 @@ def greet(house: House) -> None:
     where = shlex.quote(str(house.folder))
     click.secho(f"\n{house.plant().name} is running.", bold=True)
     click.echo(f"  Open    {house.access.new_link()}")
-    click.echo("          (works once, within 30 minutes; another one: weft link)")
+    weft = "weft" if shutil.which("weft") else sys.argv[0]  # what a person here can type
+    click.echo(f"          (works once, within 30 minutes; another one: {weft} link --plant {where})")
     click.echo(f"  Folder  {house.folder}")
-    click.echo(f"  Try     weft tail --plant {where}")
-    click.echo(f'          weft query --plant {where} "select * from sample limit 5"')  # noqa: S608  # only shown
-    click.echo(f"          weft doctor --plant {where}")
+    click.echo(f"  Try     {weft} tail --plant {where}")
+    click.echo(f'          {weft} query --plant {where} "select * from sample limit 5"')  # noqa: S608  # only shown
+    click.echo(f"          {weft} doctor --plant {where}")
     click.echo("  Stop    Ctrl-C\n")
 
 
