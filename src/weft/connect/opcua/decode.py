@@ -154,7 +154,7 @@ class Decoder:
 
 
 def _stamp(columns: Columns, received: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint16]]:
-    """Source time, else server time, else ``received``; a time of 0 is none (10000-6, 5.2.2.5)."""
+    """Source time, else server time, else ``received`` and ns after it; a time of 0 is none (10000-6, 5.2.2.5)."""
     ticks, flags = columns.source, np.zeros(len(columns.handle), dtype=np.uint16)
     if len(ticks) and int(ticks.min()) <= 0:
         ticks = np.where(ticks > 0, ticks, columns.server)
@@ -170,5 +170,6 @@ def _stamp(columns: Columns, received: int) -> tuple[npt.NDArray[np.int64], npt.
     if columns.sub is not None:
         time += columns.sub
     if timeless is not None:
-        time[timeless] = received
+        # One ns apart: several changes of a signal in one message are several samples, not one.
+        time[timeless] = received + np.arange(int(timeless.sum()))
     return time, flags

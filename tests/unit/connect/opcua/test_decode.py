@@ -151,9 +151,15 @@ def agree(wire, data, batches):
         assert same(row.value, simple(value.Value, ValueType(value.VariantType.value)))
         assert row.status == item.Value.StatusCode.value
         moment = item.Value.SourceTimestamp or item.Value.ServerTimestamp
-        assert row.time == (instant.from_filetime(ticks(moment)) if moment else wire.RECEIVED)
+        if moment:
+            assert row.time == instant.from_filetime(ticks(moment))
+        else:
+            assert wire.RECEIVED <= row.time < wire.RECEIVED + len(ours)
         assert bool(row.flags & Flag.RECEIVE_TIME) == (moment is None)
         assert bool(row.flags & Flag.OVERFLOW) == (row.status & 0xC80 == 0x480)
+    for batch in batches:  # several changes without a time must not fall together
+        timeless = [row.time for row in batch if row.flags & Flag.RECEIVE_TIME]
+        assert len(set(timeless)) == len(timeless)
 
 
 @pytest.mark.card("opcua", "types")
