@@ -38,11 +38,12 @@ async def contrast(page, selector):
 
 async def test_first_value_is_there_and_moves(open_page):
     async with open_page() as (page, watch):
-        value = page.locator("#s2 .value")
+        # The vibration: it moves also while the mill stands.
+        value = page.locator("#s4 .value")
         first = await value.inner_text()
         assert float(first) > 0, "the server wrote it into the page"
         await page.wait_for_function(
-            "text => document.querySelector('#s2 .value').textContent !== text", arg=first
+            "text => document.querySelector('#s4 .value').textContent !== text", arg=first
         )
         await page.wait_for_selector("#live[data-state=live]")
         assert await page.locator("#s1 .value").inner_text() in ("running", "starved", "stopped", "fault")
