@@ -20,8 +20,8 @@ from asyncua.server import uaprocessor
 from asyncua.server.server import Server
 from asyncua.ua.ua_binary import nodeid_from_binary, struct_from_binary, struct_to_binary
 
-from weft.connect.opcua.stack import ua
 from weft.model.instant import to_filetime
+from weft.ua.stack import ua
 
 __all__ = ["TYPES", "serve"]
 

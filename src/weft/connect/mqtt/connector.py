@@ -16,11 +16,11 @@ from weft.connect.api import Found, Link
 from weft.connect.mqtt import address
 from weft.connect.mqtt.listing import Listing
 from weft.connect.mqtt.router import Router
-from weft.connect.mqtt.secret import resolve
-from weft.connect.mqtt.session import REFUSED, Session
 from weft.connect.mqtt.tally import Tally
 from weft.model.quality import BAD_CONFIGURATION_ERROR
+from weft.mqtt.session import REFUSED, Session
 from weft.runtime import WeftError
+from weft.runtime.secret import resolve
 
 __all__ = ["Mqtt"]
 

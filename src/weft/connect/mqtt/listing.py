@@ -9,10 +9,10 @@ from weft.connect.api import Found
 from weft.connect.mqtt.address import TimeUnit
 from weft.connect.mqtt.document import parse
 from weft.connect.mqtt.moment import moment
-from weft.connect.mqtt.router import Message
 from weft.connect.mqtt.values import plain, typed
 from weft.model import ARRAY, ValueType
 from weft.model.instant import parse_instant
+from weft.mqtt.broker import Message
 
 __all__ = ["Listing"]
 

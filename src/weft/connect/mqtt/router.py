@@ -14,23 +14,14 @@ from weft.connect.mqtt.tally import Tally
 from weft.connect.mqtt.values import MALFORMED, MISSING, Value, check_type, plain, typed
 from weft.model import Batch, BatchBuilder, Flag, ValueType
 from weft.model.quality import BAD_CONFIGURATION_ERROR
+from weft.mqtt.broker import Message
 from weft.runtime import Invalid
 
-__all__ = ["Message", "Router"]
+__all__ = ["Router"]
 
 MOST_TOPICS: Final = 10_000  # topics whose signals are remembered
 
 Refuse = Callable[[Point, int, str], None]
-
-
-class Message(NamedTuple):
-    """A message as the broker sent it; ``id`` is 0 for QoS 0, which asks for no acknowledgement."""
-
-    topic: str
-    payload: bytes
-    id: int
-    retained: bool
-    repeated: bool
 
 
 class Target(NamedTuple):

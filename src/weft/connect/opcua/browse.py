@@ -8,12 +8,12 @@ from typing import Any, Final, NamedTuple
 from asyncua.ua.uaerrors import UaStatusCodeError
 
 from weft.connect.api import Found
-from weft.connect.opcua.guard import FAULTS
 from weft.connect.opcua.session import Session
-from weft.connect.opcua.stack import NodeId, ua
 from weft.model import ARRAY, ValueType, quality
 from weft.model.units import from_unit_id
 from weft.runtime import get_logger
+from weft.ua.guard import FAULTS
+from weft.ua.stack import NodeId, ua
 
 __all__ = ["browse"]
 

@@ -1,5 +1,5 @@
 """Data changes one by one, for short messages and those with picoseconds: a precompiled form per (mask, type), and the
-:class:`~weft.connect.opcua.variant.Reader` for what has no fixed size."""
+:class:`~weft.ua.variant.Reader` for what has no fixed size."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, Final
 import numpy as np
 
 from weft.connect.opcua.layout import FIXED, Columns
-from weft.connect.opcua.variant import Reader
 from weft.model import ARRAY, ValueType, quality
 from weft.model.batch import NULL_INDEX
 from weft.model.values import HEAPED
+from weft.ua.variant import Reader
 
 __all__ = ["Changes", "read_changes"]
 

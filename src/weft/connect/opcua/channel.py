@@ -12,8 +12,8 @@ from asyncua.common.connection import TransportLimits
 from asyncua.ua.ua_binary import uatcp_to_binary
 from asyncua.ua.uaerrors import UaError
 
-from weft.connect.opcua import guard
-from weft.connect.opcua.stack import ua
+from weft.ua import guard
+from weft.ua.stack import ua
 
 __all__ = ["MAX_CHUNK", "MAX_MESSAGE", "Channel", "Dialogue"]
 

@@ -15,8 +15,8 @@ from weft.connect.opcua.faults import first_of
 from weft.connect.opcua.handles import Handles
 from weft.connect.opcua.items import Items
 from weft.connect.opcua.session import Session, discover, session
-from weft.connect.opcua.stack import ua
 from weft.connect.opcua.subscription import Subscription
+from weft.ua.stack import ua
 
 __all__ = ["browse", "probe", "run"]
 

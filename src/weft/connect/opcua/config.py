@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from weft.connect.opcua import nodes
 from weft.runtime import NeedsHuman
+from weft.ua import nodes
 
 __all__ = ["Address", "Config", "Policy", "Security"]
 

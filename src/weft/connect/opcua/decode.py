@@ -17,11 +17,11 @@ from asyncua.ua.object_ids import ObjectIds
 from weft.connect.opcua.change import read_changes
 from weft.connect.opcua.handles import Handles
 from weft.connect.opcua.layout import Columns, Layout
-from weft.connect.opcua.stack import ua
-from weft.connect.opcua.variant import BadEncoding, Reader
 from weft.connect.opcua.walk import walk
 from weft.model import Batch, Flag
 from weft.model.instant import MAX_NS, MIN_NS, to_filetime
+from weft.ua.stack import ua
+from weft.ua.variant import BadEncoding, Reader
 
 __all__ = ["Decoder", "Notification", "read_values", "response"]
 

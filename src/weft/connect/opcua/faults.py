@@ -10,9 +10,9 @@ from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 from cryptography.exceptions import InvalidSignature
 
 from weft.connect.opcua.channel import Dialogue
-from weft.connect.opcua.guard import FAULTS
-from weft.connect.opcua.stack import ua
 from weft.runtime import NeedsHuman, Retry, WeftError
+from weft.ua.guard import FAULTS
+from weft.ua.stack import ua
 
 __all__ = ["LOSSES", "explained", "first_of", "status_text"]
 

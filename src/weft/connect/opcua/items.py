@@ -11,7 +11,7 @@ from weft.connect.api import Link, Point
 from weft.connect.opcua.faults import status_text
 from weft.connect.opcua.handles import Handles
 from weft.connect.opcua.session import Session
-from weft.connect.opcua.stack import NodeId, ua
+from weft.ua.stack import NodeId, ua
 
 __all__ = ["Items"]
 

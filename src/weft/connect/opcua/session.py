@@ -15,13 +15,14 @@ from asyncua.crypto import security_policies
 from asyncua.ua.ua_binary import struct_from_binary
 from cryptography import x509
 
-from weft.connect.opcua import certificate, nodes
+from weft.connect.opcua import trust
 from weft.connect.opcua.channel import Dialogue
 from weft.connect.opcua.config import Config
 from weft.connect.opcua.decode import read_values
 from weft.connect.opcua.faults import LOSSES, explained
-from weft.connect.opcua.stack import NodeId, ua
 from weft.runtime import NeedsHuman
+from weft.ua import certificate, nodes
+from weft.ua.stack import NodeId, ua
 
 __all__ = ["Session", "discover", "session"]
 
@@ -125,12 +126,12 @@ async def _secure(config: Config, dialogue: Dialogue) -> None:
     identity = await anyio.to_thread.run_sync(certificate.own_identity, config.folder)
     policy = getattr(security_policies, f"SecurityPolicy{config.policy}")
     mode = ua.MessageSecurityMode[config.security]
-    shown = certificate.pinned(config) if config.server_certificate else None
+    shown = trust.pinned(config) if config.server_certificate else None
     if shown is None:
         offered = await discover(config)
         endpoint = Dialogue.find_endpoint(offered, mode, policy.URI)
         shown = _first_cert_from_chain(endpoint.ServerCertificate or b"")
-        certificate.trust(config, shown)
+        trust.trust(config, shown)
     dialogue.application_uri = identity.uri
     server: Any = x509.load_der_x509_certificate(shown)
     dialogue.security_policy = policy(server, identity.certificate, identity.key, mode)

@@ -13,9 +13,9 @@ from weft.connect.api import Link
 from weft.connect.opcua.decode import Decoder, Notification
 from weft.connect.opcua.faults import status_text
 from weft.connect.opcua.session import Session
-from weft.connect.opcua.stack import ua
 from weft.model import Flag
 from weft.runtime import Retry, get_logger
+from weft.ua.stack import ua
 
 __all__ = ["Subscription"]
 

@@ -8,10 +8,10 @@ from typing import Any, Final
 import numpy as np
 
 from weft.connect.opcua.layout import FIXED, Columns, Layout
-from weft.connect.opcua.variant import BadEncoding, Reader
 from weft.model import ARRAY, quality
 from weft.model.batch import NULL_INDEX
 from weft.model.values import HEAPED
+from weft.ua.variant import BadEncoding, Reader
 
 __all__ = ["walk"]
 

@@ -12,11 +12,12 @@ from weft.connect.mqtt import Address, Config, topics
 from weft.connect.mqtt.document import ABSENT, NOT_JSON, look, parse, steps
 from weft.connect.mqtt.listing import Listing
 from weft.connect.mqtt.moment import moment
-from weft.connect.mqtt.router import Message, Router
-from weft.connect.mqtt.secret import resolve
+from weft.connect.mqtt.router import Router
 from weft.connect.mqtt.tally import Tally
 from weft.model import ARRAY, Flag, ValueType, concat, quality
+from weft.mqtt.broker import Message
 from weft.runtime import Invalid, NeedsHuman
+from weft.runtime.secret import resolve
 
 NOW = 1_800_000_000_000_000_000
 

@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
-from weft.connect.opcua import Address, Config, nodes
+from weft.connect.opcua import Address, Config
 from weft.runtime import NeedsHuman
+from weft.ua import nodes
 
 
 def test_defaults_are_secure():

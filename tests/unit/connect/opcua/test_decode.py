@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weft.connect.opcua.layout import Layout
-from weft.connect.opcua.structure import plain
-from weft.connect.opcua.variant import BadEncoding
 from weft.model import ARRAY, Flag, ValueType, decode, encode, instant
 from weft.model.values import RANGES, type_name
+from weft.ua.structure import plain
+from weft.ua.variant import BadEncoding
 
 text = st.none() | st.text(st.characters(codec="utf-8"), max_size=12)
 times = st.datetimes(datetime(1700, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # hypothesis wants them so

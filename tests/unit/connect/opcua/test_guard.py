@@ -11,8 +11,8 @@ from asyncua.common.connection import TransportLimits
 from asyncua.common.utils import Buffer
 from asyncua.ua import ua_binary
 
-from weft.connect.opcua import guard
 from weft.connect.opcua.channel import MAX_CHUNK, MAX_MESSAGE, Channel, Dialogue
+from weft.ua import guard
 
 HUGE = 2**31 - 1
 

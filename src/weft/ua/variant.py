@@ -18,9 +18,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from weft.connect.opcua.structure import structure
 from weft.model import ARRAY, ValueType
 from weft.model.values import type_name
+from weft.ua.structure import structure
 
 __all__ = ["MAX_DEPTH", "BadEncoding", "Reader"]
 

@@ -16,10 +16,9 @@ import anyio.lowlevel
 from gmqtt import Client, Subscription
 from gmqtt.mqtt.handler import MQTTConnectError
 
-from weft.connect.mqtt.address import Config
-from weft.connect.mqtt.refusal import TAKEN_OVER, refusal
-from weft.connect.mqtt.router import Message
-from weft.connect.mqtt.tls import connect_errors, context
+from weft.mqtt.broker import Broker, Message
+from weft.mqtt.refusal import TAKEN_OVER, refusal
+from weft.mqtt.tls import connect_errors, context
 from weft.runtime import NeedsHuman, Retry, WeftError
 
 __all__ = ["REFUSED", "Session"]
@@ -59,7 +58,7 @@ class _Client(Client):  # type: ignore[misc]  # gmqtt has no types
 class Session:
     """One connection: :meth:`open`, then :meth:`receive` and :meth:`acknowledge` until it raises."""
 
-    def __init__(self, config: Config, client_id: str, user: str, password: str, *, clean: bool) -> None:
+    def __init__(self, config: Broker, client_id: str, user: str, password: str, *, clean: bool) -> None:
         self.present = False
         self._held = 0
         self._opened = False

@@ -1,15 +1,12 @@
-"""Weft's own application certificate, and which servers' certificates are trusted.
+"""Weft's own OPC UA application certificate.
 
-``<folder>/own/`` holds ``certificate.der`` and ``key.pem`` (for this user only), made on first use;
-``trusted/<host>_<port>.der`` is the certificate that this server must show; an unknown one is laid into
-``rejected/`` under the same name, to be moved by a person.
+``<folder>/own/`` holds ``certificate.der`` and ``key.pem`` (for this user only), made on first use.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import socket
 import threading
 from datetime import UTC, datetime, timedelta
@@ -21,13 +18,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from weft.connect.opcua.config import Config
 from weft.runtime import NeedsHuman
 
-__all__ = ["Identity", "fingerprint", "own_identity", "pinned", "trust"]
+__all__ = ["Identity", "fingerprint", "own_identity"]
 
 _YEARS: Final = 5
-_MAX_CERTIFICATE: Final = 64 * 1024
 _making = threading.Lock()
 
 
@@ -60,66 +55,6 @@ def fingerprint(der: bytes) -> str:
     digest = hashes.Hash(hashes.SHA256())
     digest.update(der)
     return digest.finalize().hex(":")
-
-
-def pinned(config: Config) -> bytes | None:
-    """The certificate (DER) that the folder says the server must show. Raises NeedsHuman."""
-    if not config.server_certificate:
-        trusted = _pin(config, "trusted")
-        return trusted.read_bytes() if trusted.is_file() else None
-    path = Path(config.server_certificate).expanduser()
-    try:
-        raw = path.read_bytes()
-        pem = raw.lstrip().startswith(b"-----")
-        known = x509.load_pem_x509_certificate(raw) if pem else x509.load_der_x509_certificate(raw)
-    except (OSError, ValueError) as error:
-        raise NeedsHuman(
-            f"The server certificate {path} cannot be read: {error}.",
-            remedy="`server_certificate` must name a DER or PEM file.",
-        ) from error
-    return known.public_bytes(serialization.Encoding.DER)
-
-
-def trust(config: Config, shown: bytes) -> None:
-    """Compares the certificate that the server shows with the pinned one. Raises NeedsHuman."""
-    known = pinned(config)
-    if known == shown:
-        return
-    if known is None and config.trust_on_first_use:
-        _write(_pin(config, "trusted"), shown)
-        return
-    if config.server_certificate:
-        raise NeedsHuman(
-            f"{config.endpoint} shows another certificate than {config.server_certificate} "
-            f"(SHA-256 {fingerprint(shown)}).",
-            remedy="If the server was given a new one, put it there.",
-        )
-    rejected, trusted = _pin(config, "rejected"), _pin(config, "trusted")
-    _write(rejected, shown)
-    what = "an unknown certificate" if known is None else "another certificate than the trusted one"
-    raise NeedsHuman(
-        f"{config.endpoint} shows {what} ({_subject(shown)}, SHA-256 {fingerprint(shown)}).",
-        remedy=f"Compare the fingerprint at the server; if it is the same: mv '{rejected}' '{trusted}'",
-    )
-
-
-def _pin(config: Config, which: str) -> Path:
-    return config.folder / which / f"{re.sub(r'[^A-Za-z0-9.-]', '-', config.host)}_{config.port}.der"
-
-
-def _write(path: Path, der: bytes) -> None:
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_bytes(der[:_MAX_CERTIFICATE])
-    except OSError as error:
-        raise NeedsHuman(f"{path} cannot be written: {error}.", remedy="Check `certificates`.") from error
-
-
-def _subject(der: bytes) -> str:
-    try:
-        return x509.load_der_x509_certificate(der).subject.rfc4514_string()[:120]
-    except ValueError:
-        return "unreadable"
 
 
 def _key(path: Path) -> rsa.RSAPrivateKey:

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from asyncua.common.utils import Buffer
 
-from weft.connect.opcua.guard import FAULTS
-from weft.connect.opcua.stack import ua
 from weft.model.values import type_name
+from weft.ua.guard import FAULTS
+from weft.ua.stack import ua
 
 __all__ = ["plain", "structure"]
 

@@ -6,13 +6,13 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from weft.connect.mqtt.address import Config
+from weft.mqtt.broker import Broker
 from weft.runtime import NeedsHuman, Retry
 
 __all__ = ["connect_errors", "context"]
 
 
-def context(config: Config) -> ssl.SSLContext | None:
+def context(config: Broker) -> ssl.SSLContext | None:
     """The settings of an encrypted connection; None for a plain one. Raises NeedsHuman for a certificate file
     that cannot be read."""
     if not config.secure:

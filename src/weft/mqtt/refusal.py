@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from weft.connect.mqtt.address import Version
+from weft.mqtt.broker import Version
 from weft.runtime import NeedsHuman, Retry, WeftError
 
 __all__ = ["TAKEN_OVER", "refusal"]
