@@ -240,6 +240,8 @@ class House:
             forward=self._edge.accept,
             tell=self._edge.tell,
             pressure=lambda: self._edge.pressure,
+            measured=self.history.measured,
+            memory=self.state / "connections" / f"{name}.msgpack",
         )
 
         async def run(ready: Ready) -> None:

@@ -13,10 +13,24 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import msgspec
 
-from weft.model import Batch, ValueType
+from weft.model import Batch, Limits, ValueType
 from weft.runtime import Clock
 
-__all__ = ["Browses", "Connector", "Found", "Link", "Point", "Probes"]
+__all__ = [
+    "Browses",
+    "Calls",
+    "Connector",
+    "Discovers",
+    "Found",
+    "Link",
+    "Place",
+    "Point",
+    "Probes",
+    "Reads",
+    "Scope",
+    "Write",
+    "Writes",
+]
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -63,6 +77,29 @@ class Link(Protocol):
         and tells people the reason once."""
         ...
 
+    def tell(self, kind: str, data: dict[str, Any], *, time: int = 0) -> None:
+        """An event of the field (:class:`~weft.model.Kind`): an alarm, a document. ``time`` in ns UTC, 0 is now."""
+        ...
+
+    def gap(self, first: int, last: int, cause: str, points: Sequence[Point] = ()) -> None:
+        """Samples between these source times (ns UTC) are known to be missing and cannot be had any more; no
+        ``points`` is all of them. Written down as an event: never left for people to guess."""
+        ...
+
+    def newest(self) -> dict[int, int]:
+        """By handle, the source time (ns UTC) of the newest good sample that is kept: from there a connector
+        fills the hole that an outage, or our own restart, has left. Signals without any are absent."""
+        ...
+
+    def recall(self) -> dict[str, Any]:
+        """What this connection remembered last, also before a restart; empty the first time."""
+        ...
+
+    def remember(self, data: dict[str, Any]) -> None:
+        """Keeps a small document (at most 1 MiB) safe on disk for :meth:`recall`. Blocks for an fsync: for what
+        changes seldom, such as the numbers of subscriptions."""
+        ...
+
 
 class Connector(Protocol):
     """``run`` connects and emits until cancelled. It raises Retry when the line is lost (it is called again
@@ -85,6 +122,10 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     value: Any = None
     status: int = 0
     folder: str = ""
+    writable: bool = False
+    limits: Limits = Limits()
+    states: dict[int, str] = {}
+    semantic: str = ""
 
 
 @runtime_checkable
@@ -99,3 +140,65 @@ class Probes(Protocol):
     """Ability: say in one line what answers there. Raises like ``run``."""
 
     async def probe(self) -> str: ...
+
+
+class Write(msgspec.Struct, frozen=True):
+    """A value for one signal as the source counts it: scaling and state names are undone already."""
+
+    point: Point
+    value: Any
+
+
+@runtime_checkable
+class Writes(Protocol):
+    """Ability: write over the connection that ``run`` keeps."""
+
+    async def write(self, writes: Sequence[Write]) -> Sequence[int]:
+        """One OPC UA StatusCode each, 0 for done. Raises Retry when the connection is not up: nothing was sent
+        then. A write that was sent and not answered is BadTimeout: it may have happened."""
+        ...
+
+
+@runtime_checkable
+class Reads(Protocol):
+    """Ability: read some signals now, over the connection that ``run`` keeps. Raises Retry when it is not up."""
+
+    async def read(self, points: Sequence[Point]) -> Batch: ...
+
+
+@runtime_checkable
+class Calls(Protocol):
+    """Ability: call a method over the connection that ``run`` keeps."""
+
+    async def call(self, target: str, method: str, arguments: Sequence[Any]) -> list[Any]:
+        """The method's outputs. Raises Retry when the connection is not up, Invalid for what the other side
+        refuses, naming the argument."""
+        ...
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """Where to look. ``hosts`` are the only addresses that may be dialled, and only they: looking round a plant's
+    network unasked is an attack. ``listen`` allows what only listens or asks the local segment (mDNS, DCP)."""
+
+    hosts: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()  # none: the protocol's own
+    listen: bool = True
+    seconds: float = 3.0
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that answers. ``config`` is what a connection's table would say, ``how`` it was found."""
+
+    protocol: str
+    address: str
+    config: dict[str, Any]
+    title: str = ""
+    how: str = ""
+
+
+@runtime_checkable
+class Discovers(Protocol):
+    """Ability of the class: find the other side. Never raises for a place that does not answer."""
+
+    @classmethod
+    def discover(cls, scope: Scope) -> AsyncIterator[Place]: ...

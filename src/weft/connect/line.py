@@ -8,19 +8,21 @@ is not bad, whether or not the connector had called the line up by then.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from enum import StrEnum
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import anyio
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from weft.connect.api import Connector, Point
+from weft.connect.api import Calls, Connector, Point, Reads, Write, Writes
 from weft.model import Batch, Event, Flag, Kind, quality
-from weft.runtime import Clock, NeedsHuman, Retry, describe, get_logger
+from weft.runtime import Clock, Invalid, NeedsHuman, Retry, describe, get_logger
+from weft.runtime.files import write_private
 
 __all__ = ["Line", "LineState", "Status"]
 
@@ -29,6 +31,7 @@ log = get_logger(__name__)
 # Doubling back-off turned an 8 s cut into a 16 s outage and overflowed the server's queues: stay short.
 RETRY: Final = (0.25, 1.0)
 RETRY_AFTER_HUMAN: Final = 10.0
+MOST_NAMED: Final = 100  # signals that a gap names
 # A source's clock that is further ahead is broken: its time says nothing about what is newest.
 AHEAD: Final = 60 * 1_000_000_000
 OUR_TIME: Final = np.uint16(Flag.RECEIVE_TIME | Flag.SYNTHETIC)
@@ -59,7 +62,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 class Line:
     """The :class:`~weft.connect.api.Link` of one connection, and its supervisor.
 
-    ``forward`` takes batches, and whom to tell once they are stored, and must not block; ``tell`` takes events; ``pressure`` is the edge's.
+    ``forward`` takes batches, and whom to tell once they are stored, and must not block; ``tell`` takes events;
+    ``pressure`` is the edge's. ``measured`` gives, by handle, the newest good source time that is kept;
+    ``memory`` is the file of what the connection remembers.
     """
 
     def __init__(
@@ -72,6 +77,8 @@ class Line:
         forward: Callable[[Batch, Callable[[], None] | None], None],
         tell: Callable[[Event], None],
         pressure: Callable[[], float] = lambda: 0.0,
+        measured: Callable[[], Mapping[int, int]] = dict,
+        memory: Path | None = None,
     ) -> None:
         self.name = name
         self.clock = clock
@@ -80,7 +87,9 @@ class Line:
         self._points: tuple[Point, ...] = tuple(points)
         self._change = anyio.Event()
         self._forward = forward
-        self._tell = tell
+        self._tell_event = tell
+        self._measured = measured
+        self._memory = memory
         self._pressure = pressure
         self._live = False  # some signal's newest sample may look like a present value
         self._ahead = np.zeros(0, dtype=np.int64)  # newest source time by handle, where it was ahead of ours
@@ -140,6 +149,50 @@ class Line:
             self._told.add(point.path)
             self.emit(self._synthetic((point,), status))
 
+    def tell(self, kind: str, data: dict[str, Any], *, time: int = 0) -> None:
+        now = self.clock.now()
+        self._tell_event(Event(kind=kind, source=self.name, time=time or now, recorded=now, data=data))
+
+    def gap(self, first: int, last: int, cause: str, points: Sequence[Point] = ()) -> None:
+        paths = [point.path for point in points[:MOST_NAMED]]
+        log.warning("a gap", connection=self.name, first=first, last=last, cause=cause)
+        self.tell(
+            Kind.DATA_GAP,
+            {
+                "first": first,
+                "last": last,
+                "cause": cause,
+                "signals": paths,
+                "of": len(points or self._points),
+            },
+        )
+
+    def newest(self) -> dict[int, int]:
+        measured = self._measured()
+        return {p.handle: measured[p.handle] for p in self._points if p.handle in measured}
+
+    def recall(self) -> dict[str, Any]:
+        if self._memory is None:
+            return {}
+        try:
+            return msgspec.msgpack.decode(self._memory.read_bytes(), type=dict[str, Any])
+        except FileNotFoundError:
+            return {}
+        except (OSError, msgspec.MsgspecError) as error:
+            log.warning(
+                "what the connection remembered cannot be read", connection=self.name, because=str(error)
+            )
+            return {}
+
+    def remember(self, data: dict[str, Any]) -> None:
+        if self._memory is None:
+            return
+        try:
+            self._memory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_private(self._memory, msgspec.msgpack.encode(data))
+        except OSError as error:
+            log.warning("the connection cannot remember", connection=self.name, because=str(error))
+
     def _welcome(self, good: npt.NDArray[np.int32]) -> None:
         """A refused signal that delivers a good sample is refused no longer."""
         refused = [point for point in self._points if point.path in self.status.refused]
@@ -185,6 +238,22 @@ class Line:
         self._points = tuple(points)
         change, self._change = self._change, anyio.Event()
         change.set()
+
+    async def write(self, writes: Sequence[Write]) -> Sequence[int]:
+        """One OPC UA StatusCode each. Raises Retry when the line is not up, Invalid when it cannot write."""
+        if not isinstance(self._connector, Writes):
+            raise Invalid(f"The connection {self.name!r} cannot write: its protocol only reads.")
+        return await self._connector.write(writes)
+
+    async def read(self, points: Sequence[Point]) -> Batch | None:
+        """The points as they are now, None when the connector has no way to ask. Raises Retry."""
+        return await self._connector.read(points) if isinstance(self._connector, Reads) else None
+
+    async def call(self, target: str, method: str, arguments: Sequence[Any]) -> list[Any]:
+        """Raises Retry when the line is not up, Invalid for what cannot be called."""
+        if not isinstance(self._connector, Calls):
+            raise Invalid(f"The connection {self.name!r} has no methods to call.")
+        return await self._connector.call(target, method, arguments)
 
     async def run(self) -> None:
         """Keeps the connection until cancelled. What a connector raises beside Retry and NeedsHuman is a
@@ -236,8 +305,7 @@ class Line:
         self._report(Kind.CONNECTION_STATE, state=str(state), reason=reason, detail=detail)
 
     def _report(self, kind: str, **data: object) -> None:
-        now = self.clock.now()
-        self._tell(Event(kind=kind, source=self.name, time=now, recorded=now, data=data))
+        self.tell(kind, data)
 
     def _synthetic(self, points: Sequence[Point], status: int) -> Batch:
         n = len(points)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import anyio
 
 from weft.connect.api import Point
-from weft.model import Batch, Row, concat
+from weft.model import Batch, Row, concat, quality
 from weft.runtime import Clock, SystemClock
 
 __all__ = ["Recorder"]
@@ -24,6 +25,10 @@ class Recorder:
         self.batches: list[Batch] = []
         self.refused: dict[str, tuple[int, str]] = {}
         self.details: list[str] = []
+        self.events: list[tuple[str, dict[str, Any], int]] = []
+        self.gaps: list[tuple[int, int, str, tuple[Point, ...]]] = []
+        self.memory: dict[str, Any] = {}
+        self.kept: dict[int, int] = {}
         self._news = anyio.Event()
         self._change = anyio.Event()
 
@@ -40,6 +45,28 @@ class Recorder:
     def refuse(self, point: Point, status: int, reason: str) -> None:
         self.refused[point.path] = (status, reason)
         self._tell()
+
+    def tell(self, kind: str, data: dict[str, Any], *, time: int = 0) -> None:
+        self.events.append((kind, data, time or self.clock.now()))
+        self._tell()
+
+    def gap(self, first: int, last: int, cause: str, points: Sequence[Point] = ()) -> None:
+        self.gaps.append((first, last, cause, tuple(points)))
+        self._tell()
+
+    def newest(self) -> dict[int, int]:
+        """What a test says is kept already; its own batches count, too."""
+        newest = dict(self.kept)
+        for row in self.rows:
+            if row.status < quality.UNCERTAIN:
+                newest[row.signal] = max(row.time, newest.get(row.signal, 0))
+        return newest
+
+    def recall(self) -> dict[str, Any]:
+        return dict(self.memory)
+
+    def remember(self, data: dict[str, Any]) -> None:
+        self.memory = dict(data)
 
     async def changed(self, seen: Sequence[Point]) -> None:
         while self.points is seen:

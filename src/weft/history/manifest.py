@@ -9,9 +9,9 @@ from typing import Final
 import msgspec
 import pyarrow as pa
 
-from weft.history.files import PARTIAL, sync_folder, write_whole
 from weft.history.segment import Segment, about
 from weft.runtime import Invalid, NeedsHuman, get_logger
+from weft.runtime.files import PARTIAL, sync_folder, write_whole
 
 __all__ = ["Aside", "Folder", "Manifest"]
 

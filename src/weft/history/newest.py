@@ -8,13 +8,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from weft.model import Batch, Flag, instant
+from weft.model import Batch, Flag, instant, quality
 
 __all__ = ["Newest"]
 
 _COLUMNS: Final = ("time", "type", "bits", "status", "flags")
 _DENSE: Final = 1 << 20
 _SUSPECT: Final = np.uint16(Flag.CLOCK_SUSPECT)
+_NOT_MEASURED: Final = np.uint16(Flag.CLOCK_SUSPECT | Flag.SYNTHETIC | Flag.REPEATED)
 
 
 class Newest:
@@ -22,13 +23,21 @@ class Newest:
     correction at the same time counts and a late sample does not. A sample whose time cannot be (Flag
     .CLOCK_SUSPECT) gives way to any that has a sound one: a year 2200 must not hide what comes after it.
 
-    ``highest`` is the highest time ever taken of each signal, also where a sound sample is shown instead.
+    ``highest`` is the highest time ever taken of each signal, also where a sound sample is shown instead;
+    ``measured`` the newest time at which the source itself gave a good value, also where the gateway has written
+    since that the line is down.
     """
 
-    def __init__(self, batch: Batch | None = None, highest: Mapping[int, int] | None = None) -> None:
-        """``highest`` as :meth:`ahead` told it."""
+    def __init__(
+        self,
+        batch: Batch | None = None,
+        highest: Mapping[int, int] | None = None,
+        measured: Mapping[int, int] | None = None,
+    ) -> None:
+        """``highest`` as :meth:`ahead`, ``measured`` as :meth:`before` told it."""
         self.signal = np.empty(0, np.int32)
         self.highest = np.empty(0, np.int64)
+        self.measured = np.empty(0, np.int64)
         self.time = np.empty(0, np.int64)
         self.type = np.empty(0, np.uint8)
         self.bits = np.empty(0, np.int64)
@@ -39,6 +48,8 @@ class Newest:
             self.update(batch)
         for signal, time in (highest or {}).items():
             self.highest[self.signal == signal] = time
+        for signal, time in (measured or {}).items():
+            self.measured[self.signal == signal] = time
 
     def __len__(self) -> int:
         return len(self.signal)
@@ -48,6 +59,7 @@ class Newest:
         other = Newest()
         other.signal = self.signal
         other.highest = self.highest.copy()
+        other.measured = self.measured.copy()
         for name in _COLUMNS:
             setattr(other, name, getattr(self, name).copy())
         other._heap = dict(self._heap)
@@ -61,6 +73,7 @@ class Newest:
             batch = batch.take(~suspect)
         if len(batch):
             self._update(batch)
+            self._note_measured(batch)
 
     def _update(self, batch: Batch) -> None:
         """Rows that are all suspect, or all sound."""
@@ -77,6 +90,15 @@ class Newest:
             getattr(self, name)[at] = getattr(rows, name)
         self._keep_heap(rows)
 
+    def _note_measured(self, batch: Batch) -> None:
+        real = quality.good(batch.status) & ((batch.flags & _NOT_MEASURED) == 0)
+        if not real.all():
+            batch = batch.take(real)
+        if len(batch):
+            rows = _newest_rows(batch)
+            at = np.searchsorted(self.signal, batch.signal[rows])
+            self.measured[at] = np.maximum(self.measured[at], batch.time[rows])
+
     def late(self, batch: Batch) -> npt.NDArray[np.bool_]:
         """Which rows (n) are not newer than what is known of their signal: an earlier sample of the same
         (signal, time) may exist for these only."""
@@ -91,6 +113,12 @@ class Newest:
         """The highest time of each signal that shows an older, sound sample; rarely any."""
         rows = self.highest != self.time
         return dict(zip(self.signal[rows].tolist(), self.highest[rows].tolist(), strict=True))
+
+    def before(self) -> dict[int, int]:
+        """``measured`` of each signal whose newest sample is no good value of the source: of those on a line that
+        is down."""
+        rows = (self.measured != self.time) & (self.measured != instant.MIN_NS)
+        return dict(zip(self.signal[rows].tolist(), self.measured[rows].tolist(), strict=True))
 
     def batch(self, signals: Sequence[int] | None = None) -> Batch:
         """Sorted by signal; signals without a sample are left out."""
@@ -110,10 +138,10 @@ class Newest:
             return
         merged = np.union1d(self.signal, signals)
         at = np.searchsorted(merged, self.signal)
-        for name in (*_COLUMNS, "highest"):
+        for name in (*_COLUMNS, "highest", "measured"):
             old = getattr(self, name)
             new = np.zeros(len(merged), old.dtype)
-            if name in ("time", "highest"):
+            if name in ("time", "highest", "measured"):
                 new[:] = instant.MIN_NS
             new[at] = old
             setattr(self, name, new)

@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from weft.history.columns import SAMPLES, from_table, to_table
-from weft.history.files import digest, write_whole
 from weft.history.order import pick
 from weft.model import Batch, instant
 from weft.runtime import Retry
+from weft.runtime.files import digest, write_whole
 
 __all__ = ["FILE_SCHEMA", "Segment", "SegmentFile", "Torn", "with_origin", "write_samples", "write_segment"]
 

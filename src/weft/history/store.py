@@ -35,6 +35,7 @@ log = get_logger(__name__)
 
 _T = TypeVar("_T")
 _AHEAD: Final = b"weft.ahead"
+_MEASURED: Final = b"weft.measured"
 _GRACE: Final = 60.0
 _MOST_ROWS: Final = 10_000_000
 _HANDLES: Final = (-(2**31), 2**31 - 1)
@@ -167,6 +168,12 @@ class Store:
         """The newest sample of each signal by source time, sorted by signal; those without one are left out."""
         return self._newest.batch(signals)
 
+    def measured(self) -> dict[int, int]:
+        """By signal, the newest source time (ns UTC) of a good value that the source itself gave."""
+        newest = self._newest
+        rows = newest.measured != instant.MIN_NS
+        return dict(zip(newest.signal[rows].tolist(), newest.measured[rows].tolist(), strict=True))
+
     async def raw(self, signals: Sequence[int], start: int, end: int, *, most: int = 1_000_000) -> pa.Table:
         """See :meth:`History.raw`."""
         handles, start, end = _question(signals, start, end)
@@ -207,7 +214,10 @@ class Store:
         late = self._sealed_newest.late(rows)
         number = frozen.runs.number
         folder = self._shelf.folder
-        about = {_AHEAD: msgspec.json.encode(frozen.newest.ahead())}
+        about = {
+            _AHEAD: msgspec.json.encode(frozen.newest.ahead()),
+            _MEASURED: msgspec.json.encode(frozen.newest.before()),
+        }
         write_samples(folder.path / _newest_name(number), to_table(frozen.newest.batch()), about)
         span = (frozen.after, frozen.sequence)
         return write_segment(folder.segments, rows, late, (number, number), span, self._clock.now())
@@ -251,8 +261,12 @@ class Store:
         try:
             if manifest.newest:
                 table = pq.read_table(self._shelf.folder.path / manifest.newest)
-                told = (table.schema.metadata or {}).get(_AHEAD, b"{}")
-                return Newest(from_table(table), msgspec.json.decode(told, type=dict[int, int]))
+                about = table.schema.metadata or {}
+                told = (
+                    msgspec.json.decode(about.get(key, b"{}"), type=dict[int, int])
+                    for key in (_AHEAD, _MEASURED)
+                )
+                return Newest(from_table(table), *told)
         except (OSError, pa.ArrowException, KeyError, msgspec.MsgspecError) as error:
             log.warning("the newest samples are gathered from the segments", because=str(error))
         newest = Newest()

@@ -2,8 +2,9 @@
 
 from weft.model import instant, quality
 from weft.model.batch import Batch, BatchBuilder, Row, concat
+from weft.model.command import Call, Command, Outcome
 from weft.model.event import Event, Kind
-from weft.model.plant import Asset, AssetType, Level, Limits, Signal
+from weft.model.plant import Asset, AssetType, Level, Limits, Signal, Writable
 from weft.model.production import Item, ItemKind, Parameter, Skill, SkillState
 from weft.model.quality import Flag
 from weft.model.values import ARRAY, ValueType
@@ -17,6 +18,8 @@ __all__ = [
     "Batch",
     "BatchBuilder",
     "Body",
+    "Call",
+    "Command",
     "Event",
     "Flag",
     "Item",
@@ -24,12 +27,14 @@ __all__ = [
     "Kind",
     "Level",
     "Limits",
+    "Outcome",
     "Parameter",
     "Row",
     "Signal",
     "Skill",
     "SkillState",
     "ValueType",
+    "Writable",
     "concat",
     "decode",
     "encode",

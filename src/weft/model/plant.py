@@ -13,7 +13,7 @@ import msgspec
 
 from weft.model.values import ValueType
 
-__all__ = ["Asset", "AssetType", "Level", "Limits", "Signal"]
+__all__ = ["Asset", "AssetType", "Level", "Limits", "Signal", "Writable"]
 
 
 class Level(StrEnum):
@@ -33,6 +33,24 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     low: float | None = None
     high: float | None = None
     maximum: float | None = None
+
+
+class Writable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """That a signal may be written at all, and within which guard rails; numbers are in the signal's unit.
+
+    ``minimum``/``maximum``: range of the value. ``step``: largest change from the newest good value. ``interval``:
+    shortest time in seconds between two writes. ``interlock``: an expression over signals that must be true, from
+    fresh good values. ``readback``: read the value after writing and compare. ``critical``: a second person must
+    approve. ``logic``: local logic may write it, too."""
+
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    interval: float = 0.0
+    interlock: str = ""
+    readback: bool = True
+    critical: bool = False
+    logic: bool = False
 
 
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +79,10 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     ``unit`` (UCUM code): value = raw * scale + offset. ``deadband`` is in ``unit``; ``silence`` is the longest
     time in seconds without a stored sample. ``retention`` is in days, None keeps for ever. ``states`` names
     the numbers of an enumeration. ``step``: the value holds until the next one (else it is a line).
+
+    ``deviation`` is the swinging door's, in ``unit``. ``rate`` is the largest believable change in unit per
+    second, ``stuck`` the longest believable time in seconds without any change. ``derive`` is the expression of
+    a signal that is computed from others; it has no connection. ``write`` None: the signal cannot be written.
     """
 
     handle: int
@@ -77,6 +99,11 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     step: bool = False
     deadband: float = 0.0
     silence: float | None = None
+    deviation: float = 0.0
+    rate: float | None = None
+    stuck: float | None = None
+    derive: str = ""
+    write: Writable | None = None
     semantic: str = ""
     owner: str = ""
     retention: float | None = None

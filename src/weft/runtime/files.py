@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-__all__ = ["PARTIAL", "digest", "sync_folder", "write_whole"]
+__all__ = ["PARTIAL", "digest", "sync_folder", "write_private", "write_whole"]
 
 PARTIAL: Final = ".partial"
 
@@ -25,6 +25,17 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         partial.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """``data`` as the file ``path``, readable by its owner alone, whole or not at all. Its folder must exist."""
+
+    def write(partial: Path) -> None:
+        partial.unlink(missing_ok=True)  # what a crash left may be open to others
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(data)
+
+    write_whole(path, write)
 
 
 def sync_folder(folder: Path) -> None:
