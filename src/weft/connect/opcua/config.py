@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from weft.connect.opcua import paths
 from weft.runtime import NeedsHuman
 from weft.ua import nodes
 
@@ -93,17 +94,28 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class Address(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A node: ``i=2258``, ``ns=2;s=Mill.Load`` or, independent of the server's namespace order,
-    ``nsu=urn:mill;s=Load`` (OPC 10000-6, 5.3.1.10). The rest overrides the connection for this signal;
-    ``deadband`` is absolute, in the server's number, and asked of the server."""
+    ``nsu=urn:mill;s=Load`` (OPC 10000-6, 5.3.1.10). With ``path`` the names from there down
+    (``2:Spindle/2:Load``, ``nsu=urn:mill;Spindle``; :mod:`paths`), looked up when connecting; without ``node``
+    it begins at the Objects folder. The rest overrides the connection for this signal; ``deadband`` is absolute,
+    in the server's number, and asked of the server."""
 
-    node: str
+    node: str = ""
+    path: str = ""
     sampling_interval: float | None = None
     queue_size: int | None = None
     deadband: float = 0.0
 
     def __post_init__(self) -> None:
-        nodes.parse(self.node)
+        if self.node or not self.path:
+            nodes.parse(self.node)
+        if self.path:
+            paths.parse(self.path)
         if self.deadband < 0:
             raise ValueError("deadband must not be negative")
         if self.queue_size is not None and not 1 <= self.queue_size <= 1_000_000:
             raise ValueError("queue_size must be between 1 and 1000000")
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        return f"{self.node} {self.path}".strip()

@@ -10,6 +10,7 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 from weft.connect.api import Link, Point
 from weft.connect.opcua.faults import status_text
 from weft.connect.opcua.handles import Handles
+from weft.connect.opcua.places import Missing
 from weft.connect.opcua.session import Session
 from weft.ua.stack import NodeId, ua
 
@@ -19,7 +20,6 @@ CHUNK: Final = 500  # some servers say 1,000 and are fifty times slower above 20
 PATIENCE: Final = (
     60.0  # s for one chunk: servers are slow while they publish what they have just been asked for
 )
-_GIVE_UP: Final = 0x80330000  # BadNodeIdInvalid
 
 _NO_FILTER: Final = {
     ua.StatusCodes.BadFilterNotAllowed,
@@ -66,11 +66,12 @@ class Items:
 
     async def _create(self, points: Sequence[Point]) -> None:
         asked: list[tuple[Point, NodeId]] = []
-        for point in points:
-            try:
-                asked.append((point, self._session.node(point.address.node)))
-            except (LookupError, ValueError) as error:
-                self._refuse(point, _GIVE_UP, f"{point.address.node}: {error}")
+        places = await self._session.places.find([point.address for point in points])
+        for point, place in zip(points, places, strict=True):
+            if isinstance(place, Missing):
+                self._refuse(point, place.status, place.reason)
+            else:
+                asked.append((point, place))
         for start in range(0, len(asked), CHUNK):
             await self._chunk(asked[start : start + CHUNK])
 
@@ -97,7 +98,7 @@ class Items:
             if filtered and point.address.deadband and code in _NO_FILTER:
                 plain.append((point, node))
             else:
-                self._refuse(point, code, f"{point.address.node}: {status_text(code)}")
+                self._refuse(point, code, f"{point.address.text}: {status_text(code)}")
         if plain:
             await self._chunk(plain, filtered=False)
 

@@ -20,6 +20,7 @@ from weft.connect.opcua.channel import Dialogue
 from weft.connect.opcua.config import Config
 from weft.connect.opcua.decode import read_values
 from weft.connect.opcua.faults import LOSSES, explained
+from weft.connect.opcua.places import Places
 from weft.runtime import NeedsHuman
 from weft.ua import certificate, nodes
 from weft.ua.stack import NodeId, ua
@@ -37,6 +38,7 @@ class Session:
     def __init__(self, config: Config, dialogue: Dialogue) -> None:
         self.config = config
         self.namespaces: list[str] = []
+        self.places = Places(self)
         self._dialogue = dialogue
         self.explained = functools.partial(explained, config.endpoint, dialogue)
 
