@@ -8,15 +8,26 @@ it starts a task per message when it should not; it buffers packets of any size.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import anyio
 import anyio.lowlevel
 from gmqtt import Client, Subscription
+from gmqtt import Message as GmqttMessage
 from gmqtt.mqtt.handler import MQTTConnectError
 
+from weft.mqtt.bound import HARD_LIMIT, bounded
 from weft.mqtt.broker import Broker, Message
+from weft.mqtt.outgoing import (
+    MOST_UNACKNOWLEDGED,
+    Limit,
+    Outgoing,
+    Publication,
+    Will,
+    checked,
+    publish_packet,
+)
 from weft.mqtt.refusal import TAKEN_OVER, refusal
 from weft.mqtt.tls import connect_errors, context
 from weft.runtime import NeedsHuman, Retry, WeftError
@@ -30,8 +41,6 @@ AT_ONCE: Final = 1000  # messages handed over together
 MOST_WAITING: Final = 16 << 20  # bytes not yet taken; beyond that the socket is not read
 PER_MESSAGE: Final = 300  # bytes that a waiting message takes beside its payload
 FAREWELL: Final = 2.0  # s for the broker to hang up
-OVERHEAD: Final = 2 * 65535 + 64  # bytes of a PUBLISH beside its payload
-HARD_LIMIT: Final = (16 << 20) + OVERHEAD
 
 _PROTOCOL: Final = {"3.1.1": 4, "5": 5}
 
@@ -51,14 +60,24 @@ class _Client(Client):  # type: ignore[misc]  # gmqtt has no types
     async def _create_connection(self, *args: Any, **kwargs: Any) -> Any:
         connection = await super()._create_connection(*args, **kwargs)
         protocol = connection._protocol  # noqa: SLF001  # the only place where packets can be bounded
-        protocol._read_packet = _bounded(protocol._read_packet, self, connection)  # noqa: SLF001  # as above
+        protocol._read_packet = bounded(protocol._read_packet, self, connection)  # noqa: SLF001  # as above
         return connection
 
 
 class Session:
-    """One connection: :meth:`open`, then :meth:`receive` and :meth:`acknowledge` until it raises."""
+    """One connection: :meth:`open`, then :meth:`receive` and :meth:`acknowledge`, or :meth:`publish`, until it
+    raises. ``will`` is what the broker publishes when the connection breaks."""
 
-    def __init__(self, config: Broker, client_id: str, user: str, password: str, *, clean: bool) -> None:
+    def __init__(
+        self,
+        config: Broker,
+        client_id: str,
+        user: str,
+        password: str,
+        *,
+        clean: bool,
+        will: Will | None = None,
+    ) -> None:
         self.present = False
         self._held = 0
         self._opened = False
@@ -72,7 +91,9 @@ class Session:
         if config.version == "5":
             properties = {"session_expiry_interval": 0 if clean else config.session_expiry}
             properties |= {"receive_maximum": WINDOW, "maximum_packet_size": HARD_LIMIT}
-        self._client = _Client(client_id, clean_session=clean, **properties)
+        last = None if will is None else GmqttMessage(will.topic, will.payload, will.qos, will.retain)
+        self._outgoing = Outgoing(lambda: self._lost)
+        self._client = _Client(client_id, clean_session=clean, will_message=last, **properties)
         self._client.asked_version = _PROTOCOL[config.version]
         self._client.too_large = self._packet_too_large
         if user:
@@ -97,6 +118,7 @@ class Session:
         if self._lost is not None:
             raise self._lost
         self._opened = True
+        self._prepare_to_publish()
 
     async def close(self) -> None:
         """Says good-bye and lets the broker hang up: a socket that is closed while the broker still sends takes
@@ -113,6 +135,64 @@ class Session:
                 await self._client.disconnect()
             except OSError:
                 return
+
+    def abort(self) -> None:
+        """Breaks the connection without a good-bye: the broker publishes the will."""
+        self._end(Retry("The session was broken off."))
+        if self._opened:
+            self._transport.abort()
+
+    # --- publishing ---------------------------------------------------------------------------------------
+
+    async def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
+        """Returns when the broker has acknowledged it (QoS 1) or the socket takes more (QoS 0). Raises what ended
+        the session (it may have arrived then), Invalid or Denied when the broker does not take it."""
+        await self.publish_many([Publication(topic, payload, qos, retain)])
+
+    async def publish_many(
+        self, messages: Iterable[Publication], *, window: int = MOST_UNACKNOWLEDGED
+    ) -> None:
+        """In order, at most ``window`` unacknowledged at a time; returns when all of QoS 1 are acknowledged.
+        Raises as :meth:`publish` does."""
+        mids: set[int] = set()
+        for message in messages:
+            mid = await self._publish_soon(message, window)
+            if mid:
+                mids.add(mid)
+            if len(mids) >= 2 * window:  # now and then: it costs as much as they are many
+                mids = await self._forget(mids)
+        await self._outgoing.done(mids)
+
+    async def _publish_soon(self, message: Publication, window: int) -> int:
+        """Writes it once there is room; returns its packet id, 0 for QoS 0."""
+        await self._outgoing.room(window)
+        checked(message, self._outgoing.limit)
+        connection = self._client._connection  # noqa: SLF001  # gmqtt's publish() stores what it sends
+        mid = 0
+        if message.qos:
+            mid = connection._protocol.id_generator.next_id()  # noqa: SLF001  # shared with SUBSCRIBE
+            self._outgoing.sent(mid)
+        connection.send_package(publish_packet(message, mid, with_properties=self._config.version == "5"))
+        return int(mid)
+
+    async def _forget(self, mids: set[int]) -> set[int]:
+        """Those that are not acknowledged yet; packet ids are used again."""
+        open_ones = mids & self._outgoing.waiting
+        await self._outgoing.done(mids - open_ones)
+        return open_ones
+
+    def _prepare_to_publish(self) -> None:
+        handler = self._client._package_handler  # noqa: SLF001  # no other way to the broker's limits
+        self._outgoing.limit = Limit.of(handler._connack_properties)  # noqa: SLF001  # as above
+        handler.id_generator._max = 65_536  # noqa: SLF001  # the window is kept here, and ids are for SUBSCRIBE too
+        protocol = self._client._connection._protocol  # noqa: SLF001  # its pauses are hidden from callers
+        protocol.pause_writing = self._outgoing.pause
+        protocol.resume_writing = self._outgoing.resume
+
+    def _acknowledged(self, _command: int, packet: bytes) -> None:
+        mid = int.from_bytes(packet[:2], "big")
+        self._client._package_handler.id_generator.free_id(mid)  # noqa: SLF001  # gmqtt's handler does this, too
+        self._outgoing.acknowledged(mid, packet[2] if len(packet) > 2 else 0)
 
     # --- messages -----------------------------------------------------------------------------------------
 
@@ -136,14 +216,21 @@ class Session:
                 if message.id:
                     self._client._package_handler._send_puback(message.id)  # noqa: SLF001  # not offered openly
 
-    async def subscribe(self, filters: Iterable[str]) -> dict[str, int]:
-        """Subscribes; returns the code that the broker granted or refused each filter with. Raises what ended
-        the session, or Retry when the broker does not answer."""
+    async def subscribe(
+        self, filters: Iterable[str], *, qos: int | None = None, as_published: bool = False
+    ) -> dict[str, int]:
+        """Subscribes, with the connection's QoS unless another is given; returns the code that the broker granted
+        or refused each filter with. ``as_published`` (MQTT 5.0 only): live messages keep their retain flag.
+        Raises what ended the session, or Retry when the broker does not answer."""
         codes: dict[str, int] = {}
         ordered = sorted(filters)
         for start in range(0, len(ordered), TOGETHER):
             some = ordered[start : start + TOGETHER]
-            mid = self._client.subscribe([Subscription(name, qos=self._config.qos) for name in some])
+            level = self._config.qos if qos is None else qos
+            keep_retain = as_published and self._config.version == "5"  # a reserved bit before
+            mid = self._client.subscribe(
+                [Subscription(name, qos=level, retain_as_published=keep_retain) for name in some]
+            )
             codes |= zip(some, await self._answer(mid), strict=False)
         return codes
 
@@ -171,7 +258,9 @@ class Session:
         client.on_disconnect = self._disconnected
         client.on_subscribe = self._subscribed
         client.on_message = self._message
-        client._package_handler._handle_qos_1_publish_packet = self._message_to_acknowledge  # noqa: SLF001  # see above
+        handler = client._package_handler  # noqa: SLF001  # see above
+        handler._handle_qos_1_publish_packet = self._message_to_acknowledge  # noqa: SLF001  # see above
+        handler._handle_puback_packet = self._acknowledged  # noqa: SLF001  # gmqtt tells nobody
 
     def _connected(self, _client: Any, present: int, _code: int, _properties: Any) -> None:
         self.present = bool(present)
@@ -231,34 +320,9 @@ class Session:
     def _tell(self) -> None:
         news, self._news = self._news, anyio.Event()
         news.set()
+        if self._lost is not None:
+            self._outgoing.tell()
 
 
 def _weight(message: Message) -> int:
     return len(message.payload) + PER_MESSAGE
-
-
-def _bounded(read: Callable[[bytes], int], client: _Client, connection: Any) -> Callable[[bytes], int]:
-    """gmqtt's packet reader, which hangs up instead of buffering a packet above HARD_LIMIT."""
-
-    def bounded(data: bytes) -> int:
-        parsed: int = read(data)
-        if parsed >= 0:
-            size = _announced(data[parsed : parsed + 5])
-            if size > HARD_LIMIT:
-                client.too_large(size)
-                connection._transport.abort()  # noqa: SLF001  # close() would wait for the rest
-                return -1
-        return parsed
-
-    return bounded
-
-
-def _announced(head: bytes) -> int:
-    """The remaining length of the packet that begins with ``head`` (MQTT 3.1.1, 2.2.3); 0 when unknown yet."""
-    size = shift = 0
-    for byte in head[1:5]:
-        size |= (byte & 0x7F) << shift
-        shift += 7
-        if not byte & 0x80:
-            return size
-    return 0
