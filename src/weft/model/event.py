@@ -18,12 +18,14 @@ class Kind:
     DATA_GAP = "weft.data.gap"  # samples that are known to be missing
     DATA_REJECTED = "weft.data.rejected"  # samples that could not be taken as they came
     SIGNAL_REFUSED = "weft.signal.refused"  # the source does not serve this signal
+    SIGNAL_CHECK = "weft.signal.check"  # a value left, or came back into, what is believable
     PLANT_APPLIED = "weft.plant.applied"  # the plant's description changed
     ALARM = "weft.alarm"  # a condition of the field changed: active, acknowledged, gone (OPC 10000-9)
     DOCUMENT = "weft.document"  # a machine handed over a document: asset, factsheet, part program
     COMMAND_REQUESTED = "weft.command.requested"  # intent, written down before anything is sent
     COMMAND_DONE = "weft.command.done"  # what came of it
     COMMAND_REFUSED = "weft.command.refused"  # a guard rail said no
+    LOGIC_STATE = "weft.logic.state"  # a rule of local logic began or ceased to hold, or was halted
     CLOCK_SUSPECT = "weft.clock.suspect"  # a source's clock, or our own, went wrong or is right again
     DESTINATION_STATE = "weft.destination.state"  # a destination took again, or stopped taking, what we send
     ROLE = "weft.gateway.role"  # this gateway of a redundant pair became active or stands by

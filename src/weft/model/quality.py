@@ -18,18 +18,30 @@ __all__ = [
     "BAD_DECODING_ERROR",
     "BAD_DEVICE_FAILURE",
     "BAD_ENCODING_LIMITS_EXCEEDED",
+    "BAD_INVALID_ARGUMENT",
+    "BAD_INVALID_STATE",
     "BAD_NODE_ID_UNKNOWN",
     "BAD_NOT_CONNECTED",
     "BAD_NOT_SUPPORTED",
+    "BAD_NOT_WRITABLE",
     "BAD_NO_COMMUNICATION",
+    "BAD_NO_DATA_AVAILABLE",
     "BAD_OUT_OF_RANGE",
+    "BAD_REQUEST_NOT_ALLOWED",
+    "BAD_REQUEST_TIMEOUT",
+    "BAD_RESOURCE_UNAVAILABLE",
     "BAD_SENSOR_FAILURE",
     "BAD_TIMEOUT",
     "BAD_TYPE_MISMATCH",
+    "BAD_UNEXPECTED_ERROR",
+    "BAD_USER_ACCESS_DENIED",
     "BAD_WAITING_FOR_INITIAL_DATA",
     "GOOD",
     "UNCERTAIN",
+    "UNCERTAIN_ENGINEERING_UNITS_EXCEEDED",
+    "UNCERTAIN_LAST_USABLE_VALUE",
     "UNCERTAIN_NO_COMMUNICATION_LAST_USABLE_VALUE",
+    "UNCERTAIN_SENSOR_NOT_ACCURATE",
     "Flag",
     "good",
     "severity",
@@ -39,6 +51,9 @@ __all__ = [
 GOOD: Final = 0x00000000
 UNCERTAIN: Final = 0x40000000
 UNCERTAIN_NO_COMMUNICATION_LAST_USABLE_VALUE: Final = 0x408F0000
+UNCERTAIN_LAST_USABLE_VALUE: Final = 0x40900000
+UNCERTAIN_SENSOR_NOT_ACCURATE: Final = 0x40930000
+UNCERTAIN_ENGINEERING_UNITS_EXCEEDED: Final = 0x40940000
 BAD: Final = 0x80000000
 BAD_COMMUNICATION_ERROR: Final = 0x80050000
 BAD_DECODING_ERROR: Final = 0x80070000
@@ -54,11 +69,23 @@ BAD_CONFIGURATION_ERROR: Final = 0x80890000
 BAD_NOT_CONNECTED: Final = 0x808A0000
 BAD_DEVICE_FAILURE: Final = 0x808B0000
 BAD_SENSOR_FAILURE: Final = 0x808C0000
+BAD_UNEXPECTED_ERROR: Final = 0x80010000
+BAD_RESOURCE_UNAVAILABLE: Final = 0x80040000
+BAD_USER_ACCESS_DENIED: Final = 0x801F0000
+BAD_NOT_WRITABLE: Final = 0x803B0000
+BAD_REQUEST_TIMEOUT: Final = 0x80850000
+BAD_INVALID_ARGUMENT: Final = 0x80AB0000
+BAD_INVALID_STATE: Final = 0x80AF0000
+BAD_NO_DATA_AVAILABLE: Final = 0x80B10000
+BAD_REQUEST_NOT_ALLOWED: Final = 0x80E40000
 
 _NAMES: Final = {
     GOOD: "Good",
     UNCERTAIN: "Uncertain",
     UNCERTAIN_NO_COMMUNICATION_LAST_USABLE_VALUE: "UncertainNoCommunicationLastUsableValue",
+    UNCERTAIN_LAST_USABLE_VALUE: "UncertainLastUsableValue",
+    UNCERTAIN_SENSOR_NOT_ACCURATE: "UncertainSensorNotAccurate",
+    UNCERTAIN_ENGINEERING_UNITS_EXCEEDED: "UncertainEngineeringUnitsExceeded",
     BAD: "Bad",
     BAD_COMMUNICATION_ERROR: "BadCommunicationError",
     BAD_DECODING_ERROR: "BadDecodingError",
@@ -74,6 +101,15 @@ _NAMES: Final = {
     BAD_NOT_CONNECTED: "BadNotConnected",
     BAD_DEVICE_FAILURE: "BadDeviceFailure",
     BAD_SENSOR_FAILURE: "BadSensorFailure",
+    BAD_UNEXPECTED_ERROR: "BadUnexpectedError",
+    BAD_RESOURCE_UNAVAILABLE: "BadResourceUnavailable",
+    BAD_USER_ACCESS_DENIED: "BadUserAccessDenied",
+    BAD_NOT_WRITABLE: "BadNotWritable",
+    BAD_REQUEST_TIMEOUT: "BadRequestTimeout",
+    BAD_INVALID_ARGUMENT: "BadInvalidArgument",
+    BAD_INVALID_STATE: "BadInvalidState",
+    BAD_NO_DATA_AVAILABLE: "BadNoDataAvailable",
+    BAD_REQUEST_NOT_ALLOWED: "BadRequestNotAllowed",
 }
 
 
@@ -89,6 +125,8 @@ class Flag(IntFlag):
     RECEIVE_TIME = 64  # the source gave no time: this is the gateway's
     REPEATED = 128  # unchanged value, sent because the maximum silence had passed
     SYNTHETIC = 256  # written by the gateway itself, e.g. when the line went down
+    THINNED = 512  # the swinging door left out samples between the signal's previous one and this
+    LATE = 1024  # came after a newer sample of the same signal
 
 
 def severity(status: int) -> str:
