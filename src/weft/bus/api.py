@@ -24,6 +24,7 @@ __all__ = [
     "Bus",
     "Draft",
     "Message",
+    "Note",
     "Promise",
     "Start",
     "Stream",
@@ -56,7 +57,8 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StreamState(msgspec.Struct, frozen=True, kw_only=True):
-    """What a stream holds now. ``promise`` is what this back-end really keeps."""
+    """What a stream holds now. ``promise`` is what this back-end really keeps; ``created`` differs when a stream
+    of the same name was made anew and counts from 1 again."""
 
     name: str
     promise: Promise
@@ -64,6 +66,16 @@ class StreamState(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     first: int
     last: int
+    created: str = ""
+
+
+class Note(msgspec.Struct, frozen=True):
+    """A small document that the bus keeps under a name. ``revision`` grows with each writing, by whomever;
+    ``time`` is when the bus took it, ns UTC."""
+
+    body: bytes
+    revision: int
+    time: int
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -163,3 +175,13 @@ class Bus(Protocol):
         ...
 
     async def streams(self) -> Sequence[StreamState]: ...
+
+    async def note(self, name: str) -> Note | None:
+        """The newest note of this name."""
+        ...
+
+    async def write_note(self, name: str, body: bytes, *, revision: int | None = None) -> int:
+        """Keeps the note, as safe as the back-end can, and returns its revision. With ``revision`` only when the
+        newest note is still that one (0: when there is none); raises Conflict when somebody else was first, and
+        Retry when the bus is away: then it may have been written."""
+        ...

@@ -12,6 +12,7 @@ from weft.bus.session import Session
 from weft.runtime import Conflict, Invalid, NeedsHuman, NotFound, Retry, WeftError
 
 __all__ = [
+    "NOTES",
     "POSITIONS",
     "Acknowledged",
     "ApiError",
@@ -19,7 +20,7 @@ __all__ = [
     "StreamInfo",
     "create_consumer",
     "declare",
-    "ensure_positions",
+    "ensure_register",
     "is_duplicate",
     "meaning",
     "stream_info",
@@ -27,9 +28,11 @@ __all__ = [
 ]
 
 POSITIONS: Final = "weft-positions"  # how far each durable subscription has come
+NOTES: Final = "weft-notes"  # small documents by name
 
 _DUPLICATE_IN_BATCH: Final = 10201
-_TAKEN: Final = {10058, 10065, 10052}  # other settings under this name, overlapping subjects, a fixed setting
+# Other settings under this name, overlapping subjects, a fixed setting, a note that somebody else wrote.
+_TAKEN: Final = {10058, 10065, 10052, 10071, 10164}
 _NO_SPACE: Final = {10047, 10023, 10028}
 # A lost first message, too many open batches, an id that is just being stored: the same call works later.
 _BUSY: Final = {10176, 10210, 10158}
@@ -156,19 +159,19 @@ async def declare(session: Session, stream: Stream) -> None:
         await _call(session, f"STREAM.UPDATE.{stream.name}", present | config, StreamInfo)
 
 
-async def ensure_positions(session: Session) -> None:
-    """The stream that remembers durable subscriptions: the newest position of each."""
+async def ensure_register(session: Session, name: str, root: str) -> None:
+    """A stream that keeps the newest message of each subject below ``root``."""
     try:
-        await stream_info(session, POSITIONS)
+        await stream_info(session, name)
     except NotFound:
         config = {
-            "name": POSITIONS,
-            "subjects": ["weft.position.>"],
+            "name": name,
+            "subjects": [f"{root}.>"],
             "max_msgs_per_subject": 1,
             "max_bytes": 16 << 20,
             "allow_direct": True,
         }
-        await _call(session, f"STREAM.CREATE.{POSITIONS}", config, StreamInfo)
+        await _call(session, f"STREAM.CREATE.{name}", config, StreamInfo)
 
 
 async def create_consumer(session: Session, stream: str, name: str, config: Mapping[str, Any]) -> Consumer:

@@ -8,7 +8,19 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import anyio
 import anyio.lowlevel
 
-from weft.bus.api import LIVE, Ack, Answer, Draft, Message, Promise, Start, Stream, StreamState, Subscription
+from weft.bus.api import (
+    LIVE,
+    Ack,
+    Answer,
+    Draft,
+    Message,
+    Note,
+    Promise,
+    Start,
+    Stream,
+    StreamState,
+    Subscription,
+)
 from weft.bus.local import LIVE_LIMIT, Desk, Fanout
 from weft.bus.streams import Streams, check_stream
 from weft.bus.subjects import check_pattern, check_subject, matches
@@ -28,6 +40,8 @@ class MemoryBus:
         self._shelves: dict[str, _Shelf] = {}
         self._fanout = Fanout()
         self._desk = Desk()
+        self._notes: dict[str, Note] = {}
+        self._revision = 0
 
     async def declare(self, stream: Stream) -> None:
         self._streams.put(check_stream(stream).name, stream.subjects)
@@ -76,6 +90,19 @@ class MemoryBus:
     async def streams(self) -> Sequence[StreamState]:
         now = self._clock.now()
         return [shelf.state(now) for shelf in self._shelves.values()]
+
+    async def note(self, name: str) -> Note | None:
+        await anyio.lowlevel.checkpoint()
+        return self._notes.get(name)
+
+    async def write_note(self, name: str, body: bytes, *, revision: int | None = None) -> int:
+        await anyio.lowlevel.checkpoint()
+        present = self._notes[name].revision if name in self._notes else 0
+        if revision is not None and revision != present:
+            raise Conflict(f"The note {name!r} was written by somebody else.")
+        self._revision += 1
+        self._notes[name] = Note(body, self._revision, self._clock.now())
+        return self._revision
 
     @asynccontextmanager
     async def _live(self, pattern: str) -> AsyncIterator[Subscription]:

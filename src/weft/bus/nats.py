@@ -10,8 +10,20 @@ import anyio
 import msgspec
 from nats.aio.msg import Msg
 
-from weft.bus import jetstream
-from weft.bus.api import LIVE, Ack, Answer, Draft, Message, Promise, Start, Stream, StreamState, Subscription
+from weft.bus import jetstream, notes
+from weft.bus.api import (
+    LIVE,
+    Ack,
+    Answer,
+    Draft,
+    Message,
+    Note,
+    Promise,
+    Start,
+    Stream,
+    StreamState,
+    Subscription,
+)
 from weft.bus.connection import Connection
 from weft.bus.local import LIVE_LIMIT, Desk, Fanout, Outcome, bare_task_group
 from weft.bus.publisher import Publisher, id_header, payload
@@ -42,7 +54,7 @@ log = get_logger(__name__)
 MOST_IN_DOUBT: Final = 100_000
 
 _FAILURE: Final = "Weft-Error"
-_INTERNAL: Final = ("$", "_INBOX.", "weft.position.")
+_INTERNAL: Final = ("$", "_INBOX", "weft.position.", f"{notes.ROOT}.")
 _KINDS: Final[Mapping[str, type[WeftError]]] = {
     kind.__name__: kind for kind in (Retry, NeedsHuman, Invalid, Denied, NotFound, Conflict)
 }
@@ -177,6 +189,12 @@ class NatsBus:
         session = await self._connection.session()
         return [self._state(info) for info in await jetstream.stream_list(session) if _is_shown(info)]
 
+    async def note(self, name: str) -> Note | None:
+        return await notes.read(await self._connection.session(), name)
+
+    async def write_note(self, name: str, body: bytes, *, revision: int | None = None) -> int:
+        return await notes.write(await self._connection.session(), name, body, revision)
+
     # --- inside ---------------------------------------------------------------------------------------
 
     def _doubt(self, drafts: Sequence[Draft]) -> None:
@@ -268,9 +286,11 @@ class NatsBus:
             bytes=info.state.bytes,
             first=info.state.first_seq,
             last=info.state.last_seq,
+            created=info.created,
         )
 
 
 def _is_shown(info: jetstream.StreamInfo) -> bool:
-    """Streams of people; the server's MQTT sessions, key-value stores and our positions are not."""
-    return info.config.name != jetstream.POSITIONS and not info.config.name.startswith(("$", "KV_", "OBJ_"))
+    """Streams of people; the server's MQTT sessions, key-value stores, our positions and notes are not."""
+    registers = {jetstream.POSITIONS, jetstream.NOTES}
+    return info.config.name not in registers and not info.config.name.startswith(("$", "KV_", "OBJ_"))

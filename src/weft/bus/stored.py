@@ -147,7 +147,7 @@ class StoredSubscription:
     # --- position -------------------------------------------------------------------------------------
 
     async def _recall(self, session: Session) -> Position | None:
-        await jetstream.ensure_positions(session)
+        await jetstream.ensure_register(session, jetstream.POSITIONS, "weft.position")
         subject = f"$JS.API.DIRECT.GET.{jetstream.POSITIONS}.{self._position}"
         reply = await session.ask(subject, b"")
         return msgspec.json.decode(reply.data, type=Position) if reply.data else None

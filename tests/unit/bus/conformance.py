@@ -384,3 +384,44 @@ async def test_a_large_batch_of_every_column(bus, peer):
     async with peer.subscribe("uns.v1.>", start=after(0)) as subscription:
         await bus.publish(Draft("uns.v1.a", batch, "1"))
         assert (await read(subscription, 1))[0].body == batch
+
+
+async def test_a_note_is_kept_and_only_written_over_the_one_that_was_read(bus, peer):
+    assert await bus.note("pair/press line") is None
+    with pytest.raises(Conflict):
+        await bus.write_note("pair/press line", b"x", revision=7)
+    first = await bus.write_note("pair/press line", b"one", revision=0)
+    with pytest.raises(Conflict):
+        await peer.write_note("pair/press line", b"two", revision=0)
+    note = await peer.note("pair/press line")
+    assert (note.body, note.revision) == (b"one", first)
+    assert note.time > 0
+    second = await peer.write_note("pair/press line", b"two", revision=first)
+    assert second > first
+    with pytest.raises(Conflict):
+        await bus.write_note("pair/press line", b"three", revision=first)
+    await bus.write_note("pair/other", b"")
+    assert (await bus.note("pair/press line")).body == b"two"
+    assert (await bus.note("pair/other")).body == b""
+    await bus.write_note("pair/press line", b"three")
+    assert (await peer.note("pair/press line")).body == b"three"
+    assert [state.name for state in await bus.streams()] == []
+
+
+async def test_many_writers_of_one_note_lose_no_turn(bus, peer):
+    async def count(mine):
+        done = 0
+        while done < 10:
+            note = await mine.note("count")
+            number, revision = (int(note.body), note.revision) if note else (0, 0)
+            try:
+                await mine.write_note("count", b"%d" % (number + 1), revision=revision)
+            except Conflict:
+                continue
+            done += 1
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            for mine in (bus, peer, bus, peer):
+                group.start_soon(count, mine)
+    assert (await bus.note("count")).body == b"40"
