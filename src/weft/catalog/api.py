@@ -14,7 +14,8 @@ __all__ = ["Connection", "Plant"]
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """One line to the field. ``config`` is the protocol's own ``Config`` Struct, already converted; ``home``
-    is the path of the deepest asset that holds all of its signals."""
+    is the path of the deepest asset that holds all of its signals. ``methods`` are those that may be called, as
+    ``target/method``; ``target/*`` are all of a target."""
 
     name: str
     protocol: str
@@ -22,6 +23,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     home: str = ""
     description: str = ""
     owner: str = ""
+    methods: tuple[str, ...] = ()
 
 
 class Plant(msgspec.Struct, frozen=True, kw_only=True):

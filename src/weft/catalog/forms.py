@@ -87,3 +87,4 @@ class ConnectionForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     description: str = ""
     owner: str | None = None
+    methods: tuple[str, ...] = ()

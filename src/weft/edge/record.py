@@ -1,0 +1,123 @@
+"""The written side of a command: its intent before anything is sent, its result after, both on the bus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import anyio
+
+from weft.bus import Bus, Draft, events_subject, since
+from weft.edge.guard import Refused
+from weft.model import Call, Command, Event, Kind, Outcome
+from weft.model.quality import BAD_RESOURCE_UNAVAILABLE, BAD_TIMEOUT, status_name
+from weft.runtime import Clock, NotFound, Retry, get_logger
+
+__all__ = ["Record"]
+
+log = get_logger(__name__)
+
+WINDOW: Final = 3_600  # seconds in which the stream of events recognises an id that it has
+LOOK_BACK: Final = 2.0
+PATIENCE: Final = 2.0  # for the bus to take an intent
+
+
+class Record:
+    """Intents and results of commands. ``tell`` queues what the bus does not take at once."""
+
+    def __init__(self, bus: Bus, *, clock: Clock, tell: Callable[[Event], None]) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._tell = tell
+
+    async def intend(self, command: Command | Call, data: dict[str, Any]) -> Outcome | None:
+        """Returns None once the intent is as safe as the bus promises; the outcome when the same id was carried
+        out before, also before a restart. Raises Refused when the intent cannot be kept: then nothing is sent."""
+        event = self._event(Kind.COMMAND_REQUESTED, command, data)
+        try:
+            with anyio.fail_after(PATIENCE):
+                ack = await self._bus.publish(_draft(event))
+        except (Retry, NotFound, TimeoutError) as error:
+            reason = str(error) or "it gave no answer in time"
+            raise Refused(
+                BAD_RESOURCE_UNAVAILABLE, f"The intent cannot be written down, so nothing was sent: {reason}"
+            ) from None
+        return await self._earlier(command) if ack.duplicate else None
+
+    def intend_here(self, command: Command | Call, data: dict[str, Any]) -> None:
+        """The same for local logic, which must work while the bus is away: the intent is queued for it."""
+        self._tell(self._event(Kind.COMMAND_REQUESTED, command, data))
+
+    async def done(self, command: Command | Call, outcome: Outcome) -> None:
+        data: dict[str, Any] = {"status": status_name(outcome.status), "code": outcome.status}
+        data["reason"] = outcome.reason
+        data["read"] = outcome.value
+        await self._write_down(self._event(Kind.COMMAND_DONE, command, data))
+
+    async def refused(self, command: Command | Call, refusal: Refused) -> None:
+        data = {"status": status_name(refusal.status), "code": refusal.status, "reason": refusal.reason}
+        await self._write_down(self._event(Kind.COMMAND_REFUSED, command, data))
+
+    async def _write_down(self, event: Event) -> None:
+        """Safe when this returns, or queued: what has happened must not get lost because the bus is busy."""
+        try:
+            with anyio.fail_after(PATIENCE):
+                await self._bus.publish(_draft(event))
+        except (Retry, NotFound, TimeoutError) as error:
+            log.warning("the result of a command waits for the bus", id=event.data["id"], because=str(error))
+            self._tell(event)
+
+    def _event(self, kind: str, command: Command | Call, data: dict[str, Any]) -> Event:
+        now = self._clock.now()
+        said = {"id": command.id, "actor": command.actor, "via": command.via, **_what(command), **data}
+        # The id of the event follows from the command's: a stream that has it tells a repetition.
+        return Event(
+            kind=kind,
+            source=_target(command),
+            time=now,
+            recorded=now,
+            data=said,
+            id=f"{command.id}/{kind.rpartition('.')[2]}",
+        )
+
+    async def _earlier(self, command: Command | Call) -> Outcome:
+        """What came of the same id before this process remembers."""
+        subject = events_subject(Kind.COMMAND_DONE, _target(command))
+        with anyio.move_on_after(LOOK_BACK):
+            async with self._bus.subscribe(
+                subject, start=since(self._clock.now() - WINDOW * 10**9)
+            ) as results:
+                while True:
+                    for message in await results.next(100):
+                        event = message.body
+                        if isinstance(event, Event) and event.data.get("id") == command.id:
+                            return Outcome(
+                                id=command.id,
+                                status=int(event.data.get("code", BAD_TIMEOUT)),
+                                reason=str(event.data.get("reason", "")),
+                                value=event.data.get("read"),
+                            )
+        return Outcome(
+            id=command.id,
+            status=BAD_TIMEOUT,
+            reason="It was begun before and its result is not known: it may have happened. Nothing was sent now.",
+        )
+
+
+def _draft(event: Event) -> Draft:
+    return Draft(events_subject(event.kind, event.source), event, event.id)
+
+
+def _target(command: Command | Call) -> str:
+    return command.signal if isinstance(command, Command) else command.connection
+
+
+def _what(command: Command | Call) -> dict[str, Any]:
+    if isinstance(command, Command):
+        return {"signal": command.signal, "value": command.value}
+    return {
+        "connection": command.connection,
+        "target": command.target,
+        "method": command.method,
+        "arguments": list(command.arguments),
+    }
