@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from weft.sparkplug.datatype import ARRAY_DTYPES, DataType
 from weft.sparkplug.wire import BadPayload
@@ -18,13 +19,20 @@ MOST_BOOLEANS: Final = 16 << 20  # eight of them are one byte of the message
 def pack(datatype: int, values: Sequence[Any]) -> bytes:
     """Raises ValueError or OverflowError for what the type cannot hold."""
     if datatype == DataType.BOOLEANARRAY:
-        bits = np.packbits(np.array(values, dtype=np.bool_))
-        return len(values).to_bytes(4, "little") + bits.tobytes()
+        bits = _flat(values, "?")
+        return len(bits).to_bytes(4, "little") + np.packbits(bits).tobytes()
     if datatype == DataType.STRINGARRAY:
-        if any("\0" in text for text in values):
-            raise ValueError("a text with a zero in it")
+        if not all(isinstance(text, str) and "\0" not in text for text in values):
+            raise ValueError("not only texts without a zero in them")
         return b"".join(text.encode() + b"\0" for text in values)
-    return np.array(values, dtype=ARRAY_DTYPES[DataType(datatype)]).tobytes()
+    return _flat(values, ARRAY_DTYPES[DataType(datatype)]).tobytes()
+
+
+def _flat(values: Sequence[Any], dtype: str) -> npt.NDArray[Any]:
+    found = np.array(values, dtype=dtype)
+    if found.ndim != 1:
+        raise ValueError(f"{found.ndim} dimensions")
+    return found
 
 
 def unpack(datatype: int, data: bytes) -> list[Any]:
