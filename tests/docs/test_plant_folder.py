@@ -22,6 +22,8 @@ FORMS = {
     "SignalForm": forms.SignalForm,
     "ConnectionForm": forms.ConnectionForm,
     "Limits": Limits,
+    "WriteForm": forms.WriteForm,
+    "RuleForm": forms.RuleForm,
 }
 
 

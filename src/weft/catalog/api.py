@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from weft.model import Asset, AssetType, Signal
+from weft.model import Asset, AssetType, Rule, Signal
 
 __all__ = ["Connection", "Plant"]
 
@@ -38,6 +38,7 @@ class Plant(msgspec.Struct, frozen=True, kw_only=True):
     signals: Mapping[str, Signal] = {}
     connections: Mapping[str, Connection] = {}
     settings: Mapping[str, Any] = {}
+    logic: Mapping[str, Rule] = {}
 
     def signals_of(self, connection: str) -> list[Signal]:
         return [signal for signal in self.signals.values() if signal.connection == connection]

@@ -38,6 +38,9 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     types_added: tuple[str, ...] = ()
     types_removed: tuple[str, ...] = ()
     types_changed: tuple[str, ...] = ()
+    logic_added: tuple[str, ...] = ()
+    logic_removed: tuple[str, ...] = ()
+    logic_changed: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     header: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
@@ -70,6 +73,7 @@ def diff(old: Plant, new: Plant) -> Changes:
         **_of("signals", old.signals, new.signals),
         **_of("assets", old.assets, new.assets),
         **_of("types", old.types, new.types),
+        **_of("logic", old.logic, new.logic),
         settings=_differing(old.settings, new.settings),
         header=tuple(field for field in HEADER if getattr(old, field) != getattr(new, field)),
     )
@@ -114,6 +118,7 @@ def _lines(old: Plant, new: Plant, changes: Changes) -> Iterator[str]:
     yield from _of_connections(old, new, changes)
     for kind in ("type", "asset", "signal"):
         yield from _kind(kind, changes, getattr(old, f"{kind}s"), getattr(new, f"{kind}s"))
+    yield from _kind("logic", changes, old.logic, new.logic)
 
 
 def _of_connections(old: Plant, new: Plant, changes: Changes) -> Iterator[str]:
@@ -141,11 +146,12 @@ def _count(plant: Plant, connection: str) -> str:
 
 
 def _kind(kind: str, changes: Changes, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    added, removed, changed = (getattr(changes, f"{kind}s_{how}") for how in ("added", "removed", "changed"))
-    yield from _cut([f"+ {kind} {name}" for name in added], f"+ {{}} more {kind}s")
-    yield from _cut([f"- {kind} {name}" for name in removed], f"- {{}} more {kind}s")
+    many = kind if kind == "logic" else f"{kind}s"
+    added, removed, changed = (getattr(changes, f"{many}_{how}") for how in ("added", "removed", "changed"))
+    yield from _cut([f"+ {kind} {name}" for name in added], f"+ {{}} more {many}")
+    yield from _cut([f"- {kind} {name}" for name in removed], f"- {{}} more {many}")
     told = [f"~ {kind} {name} {_fields(old[name], new[name])}" for name in changed]
-    yield from _cut(told, f"~ {{}} more {kind}s")
+    yield from _cut(told, f"~ {{}} more {many}")
 
 
 def _cut(lines: list[str], rest: str) -> list[str]:

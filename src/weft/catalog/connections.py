@@ -10,6 +10,7 @@ from weft.catalog.findings import Report, nearest
 from weft.catalog.folder import Document, Folder, bad_name
 from weft.catalog.forms import ConnectionForm
 from weft.catalog.shape import convert
+from weft.model.sources import OWN
 from weft.runtime import Invalid, NotFound, plugins
 
 __all__ = ["Line", "Lines", "read_connections"]
@@ -56,6 +57,9 @@ def read_connections(folder: Folder) -> Lines:
 def _read(document: Document, findings: Report) -> Line | None:
     if reason := bad_name(document.stem):
         findings.error((document.file, 0), f"The connection's name {document.stem!r} {reason}.")
+    if document.stem in OWN:
+        message = f"A connection cannot be called {document.stem!r}: Weft itself publishes under that name."
+        findings.error((document.file, 0), message, "Rename the file.")
     tables = {key: value for key, value in document.data.items() if isinstance(value, dict)}
     form, problems = convert(
         {key: value for key, value in document.data.items() if key not in tables},

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from weft.catalog.folder import Place
-from weft.catalog.forms import LIMITS, SignalForm
+from weft.catalog.forms import LIMITS, SignalForm, WriteForm
 from weft.catalog.hierarchy import Described
 from weft.model import Limits
 
@@ -50,7 +50,7 @@ class Draft:
         return self._layers[0].place()
 
     def merged(self) -> SignalForm:
-        """Field by field; limits, states and address key by key."""
+        """Field by field; limits, states, address and write key by key."""
         if len(self._layers) == 1:
             return self._layers[0].form
         fields: dict[str, Any] = {}
@@ -86,6 +86,11 @@ def _says(form: SignalForm, path: tuple[str | int, ...]) -> bool:
 def _joined(below: Any, above: Any) -> Any:
     if isinstance(above, Limits) and isinstance(below, Limits):
         said = {key: getattr(above, key) for key in LIMITS if getattr(above, key) is not None}
+        return msgspec.structs.replace(below, **said)
+    if isinstance(above, WriteForm) and isinstance(below, WriteForm):
+        said = {
+            key: getattr(above, key) for key in above.__struct_fields__ if getattr(above, key) is not None
+        }
         return msgspec.structs.replace(below, **said)
     if isinstance(above, dict) and isinstance(below, dict):
         return {**below, **above}

@@ -18,7 +18,7 @@ from weft.catalog.shape import Problem
 __all__ = ["HEADER", "PARTS", "Document", "Folder", "Place", "bad_name", "bad_path"]
 
 HEADER: Final = "plant.toml"
-PARTS: Final = ("types", "assets", "connections", "signals")
+PARTS: Final = ("types", "assets", "connections", "signals", "logic")
 
 LARGEST_TOML: Final = 8 * 1024 * 1024
 LARGEST_CSV: Final = 64 * 1024 * 1024

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from weft.model import Level, Limits
+from weft.model import Level, Limits, Writable
 
 __all__ = [
     "LIMITS",
@@ -15,8 +15,10 @@ __all__ = [
     "ConnectionForm",
     "Parameter",
     "PlantForm",
+    "RuleForm",
     "SignalForm",
     "TypeForm",
+    "WriteForm",
 ]
 
 LIMITS: Final = ("minimum", "low", "high", "maximum")  # in the order that must hold
@@ -36,6 +38,23 @@ class PlantForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     retention: float | None = None
 
 
+class WriteForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``write`` of a signal: that it may be written, and the guard rails."""
+
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    interval: float | None = None
+    interlock: str | None = None
+    readback: bool | None = None
+    critical: bool | None = None
+    logic: bool | None = None
+
+    def model(self) -> Writable:
+        said = {key: getattr(self, key) for key in self.__struct_fields__ if getattr(self, key) is not None}
+        return Writable(**said)
+
+
 class SignalForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A signal in a type, on an asset or in a row of a CSV file."""
 
@@ -51,6 +70,11 @@ class SignalForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     step: bool | None = None
     deadband: float | None = None
     silence: float | None = None
+    deviation: float | None = None
+    rate: float | None = None
+    stuck: float | None = None
+    derive: str | None = None
+    write: WriteForm | None = None
     semantic: str | None = None
     owner: str | None = None
     retention: float | None = None
@@ -88,3 +112,25 @@ class ConnectionForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     description: str = ""
     owner: str | None = None
     methods: tuple[str, ...] = ()
+
+
+class RuleForm(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename={"hold": "for", "otherwise": "else"},
+):
+    """A file in logic/. Targets are paths, values expressions."""
+
+    when: str
+    until: str = ""
+    hold: float = 0.0
+    set: dict[str, Parameter] = {}
+    otherwise: dict[str, Parameter] = {}
+    every: float = 0.0
+    watchdog: float = 0.0
+    safe: dict[str, Parameter] = {}
+    per_minute: int = 30
+    description: str = ""
+    enabled: bool = True

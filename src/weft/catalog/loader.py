@@ -12,9 +12,11 @@ from weft.catalog.api import Connection, Plant
 from weft.catalog.connections import Line, Lines, read_connections
 from weft.catalog.findings import Findings, Report
 from weft.catalog.folder import Folder
+from weft.catalog.formulas import Formulas
 from weft.catalog.handles import Handles
 from weft.catalog.header import Header, read_header
 from weft.catalog.hierarchy import Hierarchy, Template, read_hierarchy, read_types
+from weft.catalog.logic import read_rules
 from weft.catalog.rows import read_rows
 from weft.catalog.signals import Signals
 from weft.model import Signal
@@ -51,11 +53,15 @@ def load(folder: Path, *, handles: Handles | None = None, environ: Mapping[str, 
         for row in read_rows(file, text, findings):
             made.add_row(row)
     signals = made.make()
+    formulas = Formulas(hierarchy.site, signals, made.paths, findings, quiet=bool(files.broken))
+    made.resolve(signals, formulas)
+    rules = read_rules(files, signals, formulas, hierarchy.site)
     hierarchy.report_lookalikes(findings)
     if findings.wrong:
         return Loaded(None, findings.ordered())
     numbered = _numbered(signals, made.formerly, handles)
-    return Loaded(_plant(header, hierarchy, types, lines, numbered), findings.ordered())
+    plant = _plant(header, hierarchy, types, lines, numbered)
+    return Loaded(msgspec.structs.replace(plant, logic=rules), findings.ordered())
 
 
 def _numbered(
@@ -79,7 +85,8 @@ def _plant(
 ) -> Plant:
     homes: dict[str, list[str]] = {name: [] for name in lines.found}
     for signal in signals.values():
-        homes[signal.connection].append(signal.asset)
+        if not signal.derive:
+            homes[signal.connection].append(signal.asset)
     return Plant(
         name=header.plant.name,
         timezone=header.plant.timezone,
@@ -103,6 +110,7 @@ def _connection(line: Line, assets: list[str], owner: str) -> Connection:
         home=_common(assets),
         description=line.form.description,
         owner=owner if line.form.owner is None else line.form.owner,
+        methods=line.form.methods,
     )
 
 

@@ -12,7 +12,7 @@ from litestar.params import QueryParameter
 
 from weft.catalog.api import Connection, Plant
 from weft.catalog.redact import redacted
-from weft.model import Asset, Limits, Signal
+from weft.model import Asset, Limits, Signal, Writable
 from weft.model.units import symbol
 from weft.model.values import type_name
 
@@ -76,6 +76,11 @@ class SignalView(msgspec.Struct, frozen=True, kw_only=True):
     step: bool
     deadband: float
     silence: float | None
+    deviation: float
+    rate: float | None
+    stuck: float | None
+    derive: str
+    write: Writable | None
     semantic: str
     owner: str
     retention: float | None

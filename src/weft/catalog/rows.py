@@ -16,7 +16,7 @@ import msgspec
 
 from weft.catalog.findings import Report, nearest
 from weft.catalog.folder import Place, bad_name, bad_path
-from weft.catalog.forms import LIMITS, SignalForm
+from weft.catalog.forms import LIMITS, SignalForm, WriteForm
 from weft.model import Limits
 
 __all__ = ["COLUMNS", "CsvRow", "read_rows"]
@@ -82,12 +82,26 @@ COLUMNS: Final[dict[str, Callable[[str], Any]]] = {
     "step": _yes,
     "deadband": _number,
     "silence": _number,
+    "deviation": _number,
+    "rate": _number,
+    "stuck": _number,
+    "derive": str,
+    "write": _yes,
+    "write.minimum": _number,
+    "write.maximum": _number,
+    "write.step": _number,
+    "write.interval": _number,
+    "write.interlock": str,
+    "write.readback": _yes,
+    "write.critical": _yes,
+    "write.logic": _yes,
     "semantic": str,
     "owner": str,
     "retention": _number,
     "was": str,
 }
 ADDRESS: Final = "address."
+WRITE: Final = "write."
 
 
 def read_rows(file: str, text: str, findings: Report) -> Iterator[CsvRow]:
@@ -183,8 +197,19 @@ class _Table:
         for column in [column for column in values if column.startswith(ADDRESS)]:
             _put(address, column.removeprefix(ADDRESS).split("."), _plain(values.pop(column)))
         limits = {key: values.pop(key) for key in LIMITS if key in values}
-        form = SignalForm(**values, address=address or None, limits=Limits(**limits) if limits else None)
+        form = SignalForm(
+            **_written(values), address=address or None, limits=Limits(**limits) if limits else None
+        )
         return CsvRow(asset, name, form, place)
+
+
+def _written(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with the columns of ``write`` as one table. A plain no says that it is not written here."""
+    allowed = values.pop("write", None)
+    rails = {key.removeprefix(WRITE): values.pop(key) for key in list(values) if key.startswith(WRITE)}
+    if allowed or (rails and allowed is None):
+        values["write"] = WriteForm(**rails)
+    return values
 
 
 def _put(table: dict[str, Any], keys: list[str], value: Any) -> None:

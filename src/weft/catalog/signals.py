@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any, Final
+
+import msgspec
 
 from weft.catalog.connections import Line, Lines
 from weft.catalog.draft import Draft, Layer
 from weft.catalog.findings import nearest
 from weft.catalog.folder import Folder, Place
 from weft.catalog.forms import SignalForm
+from weft.catalog.formulas import Formula, Formulas
 from weft.catalog.header import check_retention
 from weft.catalog.hierarchy import Described, Hierarchy, Template
 from weft.catalog.mistakes import TYPES, mistakes
@@ -17,6 +21,8 @@ from weft.catalog.placeholders import BadPlaceholder, fill
 from weft.catalog.rows import CsvRow
 from weft.catalog.shape import convert
 from weft.model import Limits, Signal, ValueType
+from weft.model.expression import BadExpression, parse
+from weft.model.sources import DERIVED
 from weft.model.values import NUMERIC
 
 __all__ = ["MOST", "Signals"]
@@ -39,6 +45,8 @@ class Signals:
         self._used: dict[str, set[str]] = {}
         self.formerly: dict[str, str] = {}
         self._renames: dict[str, Place] = {}
+        self._formulas: dict[tuple[str, str], Formula] = {}
+        self.paths: set[str] = set()
 
     def add_row(self, row: CsvRow) -> None:
         path = self._hierarchy.full(row.asset)
@@ -76,6 +84,20 @@ class Signals:
         self._check_renames(signals)
         return signals
 
+    def resolve(self, signals: dict[str, Signal], formulas: Formulas) -> None:
+        """Full paths in what is derived and in interlocks; nothing is derived from itself."""
+        for (path, key), formula in self._formulas.items():
+            signal = signals.get(path)
+            if signal is None:
+                continue
+            text = formulas.resolved(formula)
+            if key == "derive":
+                signals[path] = msgspec.structs.replace(signal, derive=text)
+            elif signal.write is not None:
+                rails = msgspec.structs.replace(signal.write, interlock=text)
+                signals[path] = msgspec.structs.replace(signal, write=rails)
+        formulas.check_cycles({path: f.place for (path, key), f in self._formulas.items() if key == "derive"})
+
     def _layers(self, asset: str, described: Described | None) -> dict[str, list[Layer]]:
         """By name, what goes first on top: the asset's own word or list's row, then the type's."""
         layers: dict[str, list[Layer]] = {}
@@ -99,16 +121,31 @@ class Signals:
                 layers[0].place(), f"{path!r} is an asset and a signal.", "Rename one of them."
             )
             return None
+        self.paths.add(path)
         draft = Draft(layers, asset, described)
         form = draft.merged()
         self._check(draft, form)
-        filled = self._filled(draft, form, self._known(asset, name, described), asset)
+        known = self._known(asset, name, described)
+        filled = self._filled(draft, form, known, asset)
+        self._note_formulas(path, draft, form, known)
+        if form.derive is not None:
+            self._note_rename(path, draft, form)
+            return None if filled is None else self._made(path, DERIVED, None, form, filled[1], asset)
         line = self._line(draft, form)
         if line is None or filled is None:
             return None
         address = self._address(draft, filled[0], line)
         self._note_rename(path, draft, form)
-        return None if address is None else self._made(path, line, address, form, filled[1], asset)
+        return None if address is None else self._made(path, line.name, address, form, filled[1], asset)
+
+    def _note_formulas(self, path: str, draft: Draft, form: SignalForm, known: dict[str, Any]) -> None:
+        asset = path.rpartition("/")[0]
+        texts = {"derive": form.derive, "write": form.write.interlock if form.write else None}
+        for key, text in texts.items():
+            with suppress(BadExpression):  # a finding already
+                if text:
+                    self._used.setdefault(asset, set()).update(parse(text).signals)
+                    self._formulas[path, key] = Formula(text, draft.place(key), asset, known)
 
     def _note_rename(self, path: str, draft: Draft, form: SignalForm) -> None:
         asset, _, name = path.rpartition("/")
@@ -118,7 +155,7 @@ class Signals:
             self._renames[path] = draft.place("was")
 
     def _made(
-        self, path: str, line: Line, address: Any, form: SignalForm, description: str, asset: str
+        self, path: str, connection: str, address: Any, form: SignalForm, description: str, asset: str
     ) -> Signal:
         described = self._hierarchy.described.get(asset)
         template = self._types.get(described.form.type) if described else None
@@ -135,7 +172,7 @@ class Signals:
         return Signal(
             handle=0,
             path=path,
-            connection=line.name,
+            connection=connection,
             address=address,
             description=description,
             type=kind,
@@ -147,6 +184,11 @@ class Signals:
             step=_steps(form, kind) if form.step is None else form.step,
             deadband=form.deadband or 0.0,
             silence=form.silence,
+            deviation=form.deviation or 0.0,
+            rate=form.rate,
+            stuck=form.stuck,
+            derive=form.derive or "",
+            write=form.write.model() if form.write else None,
             semantic=form.semantic or "",
             owner=form.owner or (own.owner if own else None) or self._hierarchy.owner(asset),
             retention=None if math.isinf(retention) else retention,

@@ -4,6 +4,7 @@ from weft.model import instant, quality
 from weft.model.batch import Batch, BatchBuilder, Row, concat
 from weft.model.command import Call, Command, Outcome
 from weft.model.event import Event, Kind
+from weft.model.logic import Rule
 from weft.model.plant import Asset, AssetType, Level, Limits, Signal, Writable
 from weft.model.production import Item, ItemKind, Parameter, Skill, SkillState
 from weft.model.quality import Flag
@@ -30,6 +31,7 @@ __all__ = [
     "Outcome",
     "Parameter",
     "Row",
+    "Rule",
     "Signal",
     "Skill",
     "SkillState",
