@@ -7,9 +7,11 @@ Implementation Guide V1.0b" (MBAP header, 3.1.3). Pure functions over bytes; not
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 __all__ = [
+    "BITS",
     "EXCEPTIONS",
     "READ",
     "BadFrame",
@@ -19,12 +21,20 @@ __all__ = [
     "encode",
     "identification",
     "identify",
+    "mask_register",
     "payload",
     "read",
+    "write_coil",
+    "write_coils",
+    "write_register",
+    "write_registers",
+    "written",
 ]
 
 _HEADER: Final = struct.Struct(">HHHB")  # transaction, protocol, length of the rest, unit
 _READ: Final = struct.Struct(">BHH")
+_WRITE_MANY: Final = struct.Struct(">BHHB")
+_MASK: Final = struct.Struct(">BHHH")
 MAX_LENGTH: Final = 254  # unit id and a PDU of at most 253 bytes [4.1]
 
 READ: Final = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
@@ -46,7 +56,7 @@ EXCEPTIONS: Final = {
 
 
 class BadFrame(ValueError):
-    """Bytes that cannot be Modbus TCP, or do not answer what was asked."""
+    """Bytes that cannot be Modbus, or do not answer what was asked."""
 
 
 class DeviceError(Exception):
@@ -107,6 +117,42 @@ def payload(pdu: bytes, function: int, count: int) -> bytes:
         stated = pdu[1] if len(pdu) > 1 else 0
         raise BadFrame(f"{stated} bytes stated and {max(len(pdu) - 2, 0)} sent where {size} were asked for")
     return pdu[2:]
+
+
+def write_coil(start: int, on: bool) -> bytes:
+    """Function 5 [6.5]."""
+    return _READ.pack(5, start, 0xFF00 if on else 0)
+
+
+def write_register(start: int, data: bytes) -> bytes:
+    """Function 6 with the two bytes of one register [6.6]."""
+    return _READ.pack(6, start, int.from_bytes(data, "big"))
+
+
+def write_coils(start: int, values: Sequence[bool]) -> bytes:
+    """Function 15, at most 1968 coils [6.11]."""
+    packed = sum(1 << i for i, on in enumerate(values) if on)
+    data = packed.to_bytes((len(values) + 7) // 8, "little")
+    return _WRITE_MANY.pack(15, start, len(values), len(data)) + data
+
+
+def write_registers(start: int, data: bytes) -> bytes:
+    """Function 16 with two bytes for each of at most 123 registers [6.12]."""
+    return _WRITE_MANY.pack(16, start, len(data) // 2, len(data)) + data
+
+
+def mask_register(start: int, and_mask: int, or_mask: int) -> bytes:
+    """Function 22: the register becomes (register AND and_mask) OR (or_mask AND NOT and_mask) [6.16]."""
+    return _MASK.pack(22, start, and_mask, or_mask)
+
+
+def written(pdu: bytes, request: bytes) -> None:
+    """Checks the answer to a write: it says again what was asked for, functions 15 and 16 without the data. Raises
+    DeviceError, or BadFrame when the device says it has written something else."""
+    check_function(pdu, request[0])
+    expected = request[:5] if request[0] in {15, 16} else request
+    if pdu != expected:
+        raise BadFrame(f"the answer to a write says {pdu.hex()} where {expected.hex()} belongs")
 
 
 def check_function(pdu: bytes, function: int) -> None:

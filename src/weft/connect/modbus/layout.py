@@ -15,8 +15,11 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from weft.connect.modbus.address import BIT_TABLES, KINDS, Address, DeviceClock
-from weft.connect.modbus.plan import CLOCK, Block, Span
+from weft.connect.modbus.address import DeviceClock
+from weft.connect.modbus.place import BIT_TABLES, KINDS, TEXTS, Place
+from weft.connect.modbus.plan import FACTOR, Block, Span
+from weft.connect.modbus.scale import Scale
+from weft.connect.modbus.text import reader_of
 from weft.model import ValueType
 from weft.model.quality import BAD_SENSOR_FAILURE
 
@@ -62,7 +65,7 @@ class _Gather(Struct, frozen=True):
 class Layout:
     """The buffer of a plan's blocks and the rows (n) of its points, in the blocks' order."""
 
-    def __init__(self, blocks: Sequence[Block], addresses: Sequence[Address]) -> None:
+    def __init__(self, blocks: Sequence[Block], places: Sequence[Place]) -> None:
         self.points: list[int] = [point for block in blocks for point in block.points]
         self.row_of = {point: row for row, point in enumerate(self.points)}
         self.offsets: dict[Block, int] = {}
@@ -71,17 +74,18 @@ class Layout:
             self.offsets[block] = size
             size += block.count if block.table in BIT_TABLES else block.count * 2
         self.buffer: Bytes = np.zeros(size, dtype=np.uint8)
-        self._types = np.array([addresses[i].value_type for i in self.points], dtype=np.uint8)
+        self._types = np.array([places[i].value_type for i in self.points], dtype=np.uint8)
         at = {
             span.point: (offset, span.start - block.start)
             for block, offset in self.offsets.items()
             for span in block.spans
-            if span.point != CLOCK
+            if span.point >= 0
         }
-        places = [(addresses[i], *at[i]) for i in self.points]
-        self._bits = _bit_rows(places)
-        self._texts = _text_rows(places)
-        self._gathers = _gathers(places)
+        found = [(places[i], *at[i]) for i in self.points]
+        self._bits = _bit_rows(found)
+        self._texts = _text_rows(found)
+        self._gathers = _gathers(found)
+        self._scale = Scale([place for place, _, _ in found], self._factors())
 
     def __len__(self) -> int:
         return len(self.points)
@@ -125,43 +129,57 @@ class Layout:
             status[gather.rows[null]] = BAD_SENSOR_FAILURE
             bits[gather.rows[null]] = 0
             types[gather.rows[null]] = ValueType.NULL
-        heap = tuple(_text(self.buffer[index]) for _, index in self._texts)
-        for i, (row, _) in enumerate(self._texts):
+        self._scale.apply(self.buffer, types, bits, status)
+        heap = tuple(read(self.buffer[index].tobytes()) for _, index, read in self._texts)
+        for i, (row, _, _) in enumerate(self._texts):
             bits[row] = i
         return Columns(types, bits, status, heap)
 
+    def _factors(self) -> dict[tuple[int, str, int], int]:
+        """Where the scale factors of the plan are in the buffer, by unit, table and register."""
+        return {
+            (span.unit, span.table, span.start): offset + (span.start - block.start) * 2
+            for block, offset in self.offsets.items()
+            for span in block.spans
+            if span.point == FACTOR
+        }
 
-def _bit_rows(places: list[tuple[Address, int, int]]) -> tuple[Any, Any]:
+
+def _bit_rows(places: list[tuple[Place, int, int]]) -> tuple[Any, Any]:
     found = [
         (row, offset + start)
-        for row, (address, offset, start) in enumerate(places)
-        if address.table in BIT_TABLES
+        for row, (place, offset, start) in enumerate(places)
+        if place.table in BIT_TABLES
     ]
     both = np.array(found, dtype=np.intp).reshape(-1, 2)
     return both[:, 0], both[:, 1]
 
 
-def _text_rows(places: list[tuple[Address, int, int]]) -> list[tuple[int, Any]]:
+def _text_rows(places: list[tuple[Place, int, int]]) -> list[tuple[int, Any, Any]]:
     # Words of a text come in reading order everywhere; only the two bytes of a register are ever swapped.
     swapped = {"ABCD": "ABCD", "CDAB": "ABCD", "BADC": "BADC", "DCBA": "BADC"}
     return [
-        (row, offset + start * 2 + np.array(positions(address.count, swapped[address.order])))
-        for row, (address, offset, start) in enumerate(places)
-        if address.kind == "string"
+        (
+            row,
+            offset + start * 2 + np.array(positions(place.count, swapped[place.order])),
+            reader_of(place.kind),
+        )
+        for row, (place, offset, start) in enumerate(places)
+        if place.kind in TEXTS
     ]
 
 
-def _gathers(places: list[tuple[Address, int, int]]) -> list[_Gather]:
-    groups: dict[tuple[str, bool], list[tuple[int, Address, int]]] = defaultdict(list)
-    for row, (address, offset, start) in enumerate(places):
-        if address.table in BIT_TABLES or address.kind == "string":
+def _gathers(places: list[tuple[Place, int, int]]) -> list[_Gather]:
+    groups: dict[tuple[str, bool], list[tuple[int, Place, int]]] = defaultdict(list)
+    for row, (place, offset, start) in enumerate(places):
+        if place.table in BIT_TABLES or place.kind in TEXTS:
             continue
-        boolean = address.value_type is ValueType.BOOLEAN
-        groups[KINDS[address.kind].code, boolean].append((row, address, offset + start * 2))
+        boolean = place.value_type is ValueType.BOOLEAN
+        groups[KINDS[place.kind].code, boolean].append((row, place, offset + start * 2))
     return [_gather(code, boolean, members) for (code, boolean), members in groups.items()]
 
 
-def _gather(code: str, boolean: bool, members: list[tuple[int, Address, int]]) -> _Gather:
+def _gather(code: str, boolean: bool, members: list[tuple[int, Place, int]]) -> _Gather:
     whole = int(code[1]) * 8
     fields = [
         (a.bit, 1) if a.bit is not None else a.bits if a.bits is not None else (0, whole)
@@ -205,15 +223,6 @@ def _field(
     if signed:
         return up >> right
     return (up.view(np.uint64) >> right.view(np.uint64)).view(np.int64)
-
-
-def _text(raw: Bytes) -> str:
-    """Up to the first NUL, without the padding; bytes that are no UTF-8 are read as Latin-1."""
-    data = raw.tobytes().partition(b"\0")[0].rstrip(b" ")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
 
 
 def clock_time(data: bytes, clock: DeviceClock) -> int | None:

@@ -13,16 +13,18 @@ from typing import Final
 
 from msgspec import Struct
 
-from weft.connect.modbus.address import BIT_TABLES, Config
+from weft.connect.modbus.address import Config
 from weft.connect.modbus.frames import READ
+from weft.connect.modbus.place import BIT_TABLES
 
-__all__ = ["CLOCK", "Block", "Span", "halves", "plan"]
+__all__ = ["CLOCK", "FACTOR", "Block", "Span", "halves", "plan"]
 
 CLOCK: Final = -1
+FACTOR: Final = -2  # a scale factor, which any number of values may share
 
 
 class Span(Struct, frozen=True, order=True):
-    """Registers ``start`` to ``end - 1`` that belong to one value; ``point`` is its index, or CLOCK."""
+    """Registers ``start`` to ``end - 1`` that belong to one value; ``point`` is its index, CLOCK or FACTOR."""
 
     unit: int
     table: str
@@ -62,7 +64,7 @@ class Block(Struct, frozen=True):
 
     @property
     def points(self) -> list[int]:
-        return [span.point for span in self.spans if span.point != CLOCK]
+        return [span.point for span in self.spans if span.point >= 0]
 
 
 def plan(

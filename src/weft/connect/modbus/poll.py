@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import anyio
 from msgspec import Struct
 
-from weft.connect.api import Link
+from weft.connect.api import Link, Point
 from weft.connect.modbus.address import Config, DeviceClock
 from weft.connect.modbus.client import Client
 from weft.connect.modbus.frames import DeviceError
@@ -17,11 +18,15 @@ from weft.connect.modbus.plan import Block, Span
 from weft.connect.modbus.reader import Away, Reader
 from weft.connect.modbus.round import Round
 from weft.model import Flag, quality
+from weft.runtime import Retry
 
 __all__ = ["Poll"]
 
 SETTLE: Final = 3
 LONGEST_NAP: Final = 30.0
+PATIENT: Final = 4  # of so many looks for a unit that is away, one waits the whole time limit
+HASTE: Final = 0.05  # seconds that the others wait for each of the other looks at most, where no time is left
+MARGIN: Final = 0.02
 
 
 class _Nap(Struct):
@@ -59,38 +64,97 @@ class Poll:
         self._last: dict[Block, tuple[int, bytes]] = {}
         self._detail = ""
         self._flags = int(Flag.FIRST)
+        self._news = anyio.CancelScope()
 
     async def run(self) -> None:
+        """Until cancelled. Raises Retry."""
+        lost: Retry | None = None
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._watch)
+            try:
+                await self._turn()
+            except Retry as error:  # a group would wrap it
+                lost = error
+            group.cancel_scope.cancel()
+        if lost is not None:
+            raise lost
+
+    async def _turn(self) -> None:
         pace = Pace(self._link.clock, self._config.interval)
         while True:
             if self._link.points is not self._seen:
-                self._seen = self._link.points
-                self._reader.follow(self._seen)
-                self._last.clear()
+                self._follow(self._link.points)
             await self._cycle()
-            await self._rest(pace.rest(self._link.pressure))
+            self._news = anyio.CancelScope()
+            with self._news:
+                if self._link.points is self._seen:
+                    await self._link.clock.sleep(pace.rest(self._link.pressure))
+
+    async def _watch(self) -> None:
+        """Ends the rest when there are other points to read."""
+        while True:
+            points = self._link.points
+            if points is not self._seen:
+                self._news.cancel()
+            await self._link.changed(points)
+
+    def _follow(self, points: Sequence[Point]) -> None:
+        self._seen = points
+        self._reader.follow(points)
+        self._last.clear()
 
     async def _cycle(self) -> None:
+        """Reads the units that are there one after the other, and then one of those that were away: it may cost a
+        time limit, and the others' values are on their way by then."""
         registers = self._reader.registers
+        began = self._link.clock.monotonic()
         round = Round(registers)
+        naps = {unit: self._naps.setdefault(unit, _Nap()) for unit in registers.units}
+        away = [unit for unit in naps if unit in self._reader.away]
         for unit, blocks in registers.units.items():
-            nap = self._naps.setdefault(unit, _Nap())
-            if nap.until > self._link.clock.monotonic():
+            if unit in away:
                 continue
             try:
                 await self._read_unit(unit, blocks, round)
             except Away:
-                self._absent(unit, nap, blocks, round)
+                self._absent(unit, naps[unit], blocks, round)
+                self._emit(round)
+                round = Round(registers)
             else:
-                nap.failures = 0
-                self._reader.away.discard(unit)
+                naps[unit].failures = 0
         self._tell_up()
+        self._emit(round)
+        due = [unit for unit in away if naps[unit].until <= began]
+        if due:
+            await self._look_for(min(due, key=lambda unit: naps[unit].until), began)
+        self._reader.learn()
+        await self._reader.try_refused()
+
+    async def _look_for(self, unit: int, began: float) -> None:
+        """Whether a unit that was away is back. It gets the time that the cycle has left over; when that is too
+        little again and again, it gets the whole time limit now and then."""
+        nap, blocks = self._naps[unit], self._reader.registers.units[unit]
+        left = self._config.interval - (self._link.clock.monotonic() - began) - MARGIN
+        longest = nap.failures % PATIENT == 0 or left >= self._config.timeout
+        self._reader.patience = None if longest else max(left, HASTE)
+        round = Round(self._reader.registers)
+        try:
+            await self._read_unit(unit, blocks, round)
+        except Away:
+            self._absent(unit, nap, blocks, round)
+        else:
+            nap.failures = 0
+            self._reader.away.discard(unit)
+        finally:
+            self._reader.patience = None
+        self._tell_up()
+        self._emit(round)
+
+    def _emit(self, round: Round) -> None:
         batch = round.batch(self._flags)
         if len(batch):
             self._link.emit(batch)
             self._flags = 0
-        self._reader.learn()
-        await self._reader.try_refused()
 
     async def _read_unit(self, unit: int, blocks: list[Block], round: Round) -> None:
         span = self._reader.registers.clock(unit)
@@ -167,15 +231,3 @@ class Poll:
         if detail != self._detail and (self._reader.answered or not registers.points):
             self._detail = detail
             self._link.up(detail)
-
-    async def _rest(self, seconds: float) -> None:
-        """Until the next beat, or until there are other points to read."""
-        async with anyio.create_task_group() as group:
-
-            async def wake() -> None:
-                await self._link.changed(self._seen)
-                group.cancel_scope.cancel()
-
-            group.start_soon(wake)
-            await self._link.clock.sleep(seconds)
-            group.cancel_scope.cancel()

@@ -9,7 +9,7 @@ from weft.connect.api import Link, Point
 from weft.connect.modbus.address import Config
 from weft.connect.modbus.client import Client, Silence
 from weft.connect.modbus.frames import DeviceError
-from weft.connect.modbus.plan import CLOCK, Block, Span, halves
+from weft.connect.modbus.plan import CLOCK, FACTOR, Block, Span, halves
 from weft.connect.modbus.registers import RegisterMap
 from weft.connect.modbus.round import Round
 from weft.model import quality
@@ -43,11 +43,15 @@ class Reader:
 
     def __init__(self, config: Config, link: Link, client: Client) -> None:
         self.answered = False
+        self.patience: float | None = (
+            None  # seconds to wait for an answer, None is the connection's time limit
+        )
         self.away: set[int] = set()
         self._config = config
         self._link = link
         self._client = client
         self._unanswered = 0
+        self._heard: set[int] = set()
         self._refused: list[Span] = []
         self._walls: list[Span] = []
         self.follow(link.points)
@@ -81,19 +85,24 @@ class Reader:
         return read == [block]
 
     async def ask(self, block: Block) -> bytes:
-        """The block's data. One lost answer is asked for again. Raises DeviceError, Away, Retry."""
+        """The block's data. One lost answer is asked for again, unless the unit was never heard before. Raises
+        DeviceError, Away, Retry."""
         while True:
             try:
-                data = await self._client.read(block.unit, block.function, block.start, block.count)
+                data = await self._client.read(
+                    block.unit, block.function, block.start, block.count, self.patience
+                )
             except DeviceError as error:
                 self.answered, self._unanswered = True, 0
                 if error.code in GATEWAY:
                     raise Away(str(error)) from None
+                self._heard.add(block.unit)
                 raise
             except Silence:
                 self._silence(block.unit)
             else:
                 self.answered, self._unanswered = True, 0
+                self._heard.add(block.unit)
                 return data
 
     def learn(self) -> bool:
@@ -127,7 +136,8 @@ class Reader:
                 f"unanswered, each for {self._config.timeout:g} s.",
                 remedy=f"Is {unit} the right unit id?",
             ) from None
-        if self._unanswered > 1 or unit in self.away:
+        alone = len(self.registers.units) == 1
+        if self._unanswered > 1 or unit in self.away or (unit not in self._heard and not alone):
             raise Away("no answer") from None
 
     def _failed(self, part: Block, error: DeviceError, round: Round) -> None:
@@ -142,5 +152,7 @@ class Reader:
             reason = f"Unit {span.unit}, {span.table} {span.start}: {error}."
             if span.point == CLOCK:
                 log.warning("device clock refused", connection=self._link.name, reason=reason)
+            elif span.point == FACTOR:
+                log.warning("scale factor refused", connection=self._link.name, reason=reason)
             else:
                 self._link.refuse(self.registers.points[span.point], status, reason)

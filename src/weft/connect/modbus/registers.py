@@ -9,11 +9,12 @@ from typing import Final
 import numpy as np
 
 from weft.connect.api import Point
-from weft.connect.modbus.address import BIT_TABLES, Address, Config
+from weft.connect.modbus.address import Address, Config
 from weft.connect.modbus.layout import Layout
-from weft.connect.modbus.plan import CLOCK, Block, Span, plan
+from weft.connect.modbus.place import BIT_TABLES, Place
+from weft.connect.modbus.plan import CLOCK, FACTOR, Block, Span, plan
 
-__all__ = ["RegisterMap"]
+__all__ = ["RegisterMap", "place_of"]
 
 RETRY_REFUSED: Final = 60.0
 
@@ -28,7 +29,7 @@ class RegisterMap:
     def __init__(self, points: Sequence[Point], config: Config) -> None:
         self.points = points
         self.handles = np.array([point.handle for point in points], dtype=np.int32)
-        self.addresses: list[Address] = [point.address for point in points]
+        self.places = [place_of(point, config) for point in points]
         self._config = config
         spans = [self._span(i) for i in range(len(points))]
         self.too_wide = [points[span.point] for span in spans if not self._fits(span)]
@@ -66,21 +67,37 @@ class RegisterMap:
     def _replan(self) -> None:
         wanted = [span for span in self._spans if span not in self._refused]
         wanted += [span for unit in {span.unit for span in wanted} if (span := self.clock(unit))]
+        wanted += self._factors(wanted)
         blocks = plan(wanted, self._config, list(self._refused), frozenset(self._walls))
         units: dict[int, list[Block]] = defaultdict(list)
         for block in sorted(blocks, key=lambda block: not block.with_clock):
             units[block.unit].append(block)
         self.units = dict(units)
         self.requests = len(blocks)
-        self.layout = Layout(blocks, self.addresses)
+        self.layout = Layout(blocks, self.places)
+
+    def _factors(self, wanted: Sequence[Span]) -> list[Span]:
+        """The scale factors of these spans; one that is refused stays out."""
+        places = [self.places[span.point] for span in wanted if span.point >= 0]
+        spans = {
+            Span(place.unit, place.table, place.factor, place.factor + 1, FACTOR)
+            for place in places
+            if place.factor is not None
+        }
+        return sorted(spans - self._refused.keys())
 
     def _span(self, i: int) -> Span:
-        address = self.addresses[i]
-        unit = self._config.unit if address.unit is None else address.unit
-        return Span(unit, address.table, address.register, address.register + address.count, i)
+        place = self.places[i]
+        return Span(place.unit, place.table, place.register, place.register + place.count, i)
 
     def _fits(self, span: Span) -> bool:
         return span.table in BIT_TABLES or span.end - span.start <= self._config.max_registers
+
+
+def place_of(point: Point, config: Config) -> Place:
+    """Where a point lies: its address comes from the plant's folder, or is a place that was looked up."""
+    address: Place | Address = point.address
+    return address if isinstance(address, Place) else address.place(config.unit)
 
 
 def _clocks(spans: Sequence[Span], config: Config) -> dict[int, Span]:

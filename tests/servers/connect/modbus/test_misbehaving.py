@@ -100,7 +100,7 @@ def changed(**parts):
 async def test_malformed_answers_drop_the_connection_with_a_clear_reason(scripted, points, answer, why):
     link = Recorder(points(Address(register=1)))
     async with scripted(answer) as (device, config):
-        with pytest.raises(Retry, match=f"no Modbus TCP answer: .*{why}.*dropped"), anyio.fail_after(5):
+        with pytest.raises(Retry, match=f"no Modbus answer: .*{why}.*dropped"), anyio.fail_after(5):
             await Modbus(config).run(link)
         assert device.connections == 1
     assert link.batches == []

@@ -147,7 +147,7 @@ async def test_a_server_that_freezes_and_thaws_never_answers_an_old_question(mor
 
 async def test_where_nothing_listens_the_reason_is_plain(mortal):
     mortal.kill()
-    with pytest.raises(Retry, match="No connection to 127.0.0.1:.*refused.*Modbus TCP enabled"):
+    with pytest.raises(Retry, match="No connection to 127.0.0.1:.*refused.*Modbus enabled"):
         await Modbus(mortal.config()).probe()
     with pytest.raises(Retry, match="No connection to xxx"):
         await Modbus(mortal.config(host="x" * 70)).probe()

@@ -32,7 +32,7 @@ def test_what_an_address_means(written, kind, count, type):
 @pytest.mark.parametrize(
     ("written", "why"),
     [
-        ({}, "missing required field `register`"),
+        ({}, "give one of register, name and sunspec"),
         ({"register": -1}, ">= 0"),
         ({"register": 65536}, "<= 65535"),
         ({"register": 65535, "type": "uint32"}, "beyond the last register"),

@@ -105,7 +105,7 @@ def decoded(function, start, count, data):
     addresses = [Address(table=table, register=start + i) for i in range(count)]
     spans = [Span(1, table, start + i, start + i + 1, i) for i in range(count)]
     [block] = plan(spans, Config(host="device"))
-    layout = Layout([block], addresses)
+    layout = Layout([block], [a.place(1) for a in addresses])
     layout.store(block, block, data)
     return layout.decode().bits.tolist()
 

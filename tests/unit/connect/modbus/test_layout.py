@@ -41,7 +41,7 @@ def decode(memory: bytes, *addresses: Address) -> Batch:
     """What the addresses read out of holding registers with this content."""
     spans = [Span(1, a.table, a.register, a.register + a.count, point) for point, a in enumerate(addresses)]
     blocks = plan(spans, Config(host="device"))
-    layout = Layout(blocks, addresses)
+    layout = Layout(blocks, [a.place(1) for a in addresses])
     for block in blocks:
         layout.store(block, block, memory[block.start * 2 : (block.start + block.count) * 2])
     columns = layout.decode()
@@ -159,7 +159,7 @@ def test_coils(states, data):
     wanted = sorted(data.draw(st.sets(st.integers(0, len(states) - 1), min_size=1)))
     addresses = [Address(table="coil", register=i) for i in wanted]
     spans = [Span(1, "coil", i, i + 1, point) for point, i in enumerate(wanted)]
-    layout = Layout(blocks := plan(spans, Config(host="d", max_bits=2000, gap=20)), addresses)
+    layout = Layout(blocks := plan(spans, Config(host="d", max_bits=2000, gap=20)), [a.place(1) for a in addresses])
     for block in blocks:
         assert READ[block.table] == 1
         mine = np.packbits(np.array(states)[block.start : block.start + block.count], bitorder="little")

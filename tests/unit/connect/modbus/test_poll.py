@@ -30,7 +30,7 @@ class Device:
         self.lost = 0
         self.before = lambda start: None
 
-    async def read(self, unit, function, start, count):
+    async def read(self, unit, function, start, count, patience=None):
         self.asked.append((unit, function, start, count))
         self.before(start)
         await anyio.sleep(0)
