@@ -63,8 +63,8 @@ _VARIABLES: Final = {
 _OBJECTS: Final = {
     58: "61 FolderType, 75 DataTypeSystemType, 76 DataTypeEncodingType, 77 ModellingRuleType, 2299 StateMachineType, "
     "2307 StateType, 2310 TransitionType, 2041 BaseEventType, 11575 FileType, 11616 NamespaceMetadataType, "
-    "11645 NamespacesType, 17589 DictionaryEntryType, 17591 DictionaryFolderType, 17602 BaseInterfaceType",
-    61: "13353 FileDirectoryType",
+    "11645 NamespacesType, 17589 DictionaryEntryType, 17602 BaseInterfaceType",
+    61: "13353 FileDirectoryType, 17591 DictionaryFolderType",
     2299: "2771 FiniteStateMachineType",
     2307: "2309 InitialStateType",
     17589: "17598 IrdiDictionaryEntryType, 17600 UriDictionaryEntryType",

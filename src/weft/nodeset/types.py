@@ -141,6 +141,10 @@ class Declared(NamedTuple):
     optional: bool
     placeholder: bool
 
+    def replaced(self, other: Declared) -> Declared:
+        """By one further down the line of types: it may add, and never take a promise back (6.3.3.3)."""
+        return other._replace(optional=self.optional and other.optional)
+
 
 def joined(path: Path) -> str:
     return "/".join(str(name) for name in path)
@@ -164,16 +168,18 @@ class _Declarations:
         if kind in self._open or len(self._open) > DEEPEST:
             self._cut = True
             return {}
-        before, self._cut = self._cut, False
+        was_cut, self._cut = self._cut, False
         self._open.append(kind)
         found: dict[Path, Declared] = {}
         for layer in reversed(self._space.chain(kind)):
-            for source in (*self._space.forward(layer, HAS_INTERFACE), layer):
-                found |= self._below(source, ())
+            layers = [self.of(interface) for interface in self._space.forward(layer, HAS_INTERFACE)]
+            for declared in (*layers, self._below(layer, ())):
+                for path, one in declared.items():
+                    found[path] = found[path].replaced(one) if path in found else one
         self._open.pop()
         if not self._cut:
             self._known[kind] = found
-        self._cut = self._cut or before
+        self._cut = self._cut or was_cut
         return found
 
     def _below(self, owner: str, met: tuple[str, ...]) -> dict[Path, Declared]:
