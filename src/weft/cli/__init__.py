@@ -200,6 +200,35 @@ def browse(target: str, start: str, settings: tuple[str, ...], most: int, plant:
     walk(target, start=start, settings=settings, most=most, plant=plant, as_json=as_json)
 
 
+@app.command("import", short_help="Take over what another product has written.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option(
+    "--format",
+    type=click.Choice(["auto", "kepware", "ignition", "umh", "telegraf", "excel", "csv"]),
+    default="auto",
+    show_default=True,
+)
+@click.option("--name", default="", help="Of the list that is written; the file's by default.")
+@click.option("--connection", default="", help="For rows of a list that name none.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be written.")
+@plant_option
+@json_option
+def import_(**options: Any) -> None:
+    """Take over tags of Kepware (CSV, JSON), Ignition (JSON), UMH (YAML), Telegraf (TOML) or a spreadsheet.
+
+    What the plant has already stays as it is; everything that is not taken over is named.
+
+    \b
+    Examples:
+      weft import Channel1.Device1.csv --dry-run
+      weft import tags.json
+      weft import signals.xlsx --connection plc1
+    """
+    from weft.cli.imports import import_ as take
+
+    take(**options)
+
+
 @app.group(short_help="Types of machines from companion models.")
 def types() -> None:
     """Types of machines from companion models: OPC UA NodeSet2 files, or folders of them."""
