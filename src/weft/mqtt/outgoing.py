@@ -109,6 +109,7 @@ class Outgoing:
         self.waiting: set[int] = set()  # packet ids
         self._refused: dict[int, WeftError] = {}
         self._paused = False
+        self._pings = self._pongs = 0
         self._news = anyio.Event()
 
     @property
@@ -146,6 +147,27 @@ class Outgoing:
         refused = [self._refused.pop(mid) for mid in sorted(mids) if mid in self._refused]
         if refused:
             raise refused[0]
+
+    def pinging(self, ping: Callable[[], None]) -> Callable[[], None]:
+        """``ping``, counted: its answers come in order."""
+
+        def counted() -> None:
+            self._pings += 1
+            ping()
+
+        return counted
+
+    def ponged(self) -> None:
+        self._pongs += 1
+        self.tell()
+
+    async def answered(self) -> None:
+        """Returns when every ping until now is answered. Raises what ended the session."""
+        pings = self._pings
+        while self._pongs < pings:
+            if (lost := self._lost()) is not None:
+                raise lost
+            await self._news.wait()
 
     def pause(self) -> None:
         self._paused = True

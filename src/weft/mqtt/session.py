@@ -40,6 +40,7 @@ WINDOW: Final = 1000  # unacknowledged messages that a broker may send (MQTT 5.0
 AT_ONCE: Final = 1000  # messages handed over together
 MOST_WAITING: Final = 16 << 20  # bytes not yet taken; beyond that the socket is not read
 PER_MESSAGE: Final = 300  # bytes that a waiting message takes beside its payload
+DISCONNECT_WITH_WILL: Final = 0x04  # reason code, MQTT 5.0
 FAREWELL: Final = 2.0  # s for the broker to hang up
 
 _PROTOCOL: Final = {"3.1.1": 4, "5": 5}
@@ -120,13 +121,13 @@ class Session:
         self._opened = True
         self._prepare_to_publish()
 
-    async def close(self) -> None:
-        """Says good-bye and lets the broker hang up: a socket that is closed while the broker still sends takes
+    async def close(self, *, with_will: bool = False) -> None:
+        """Says good-bye (with MQTT 5.0 and ``with_will``, the broker publishes the will all the same) and lets the broker hang up: a socket that is closed while the broker still sends takes
         our last acknowledgements with it. The broker keeps the session unless it was a clean one."""
         connection = self._client._connection  # noqa: SLF001  # disconnect() closes at once
         with anyio.move_on_after(FAREWELL, shield=True):
             if self._opened and self._lost is None:
-                connection.send_disconnect()
+                connection.send_disconnect(reason_code=DISCONNECT_WITH_WILL if with_will else 0)
                 while self._lost is None:
                     await self._news.wait()
         self._end(Retry("The session was closed."))  # what is stored later is acknowledged to nobody
@@ -163,6 +164,13 @@ class Session:
                 mids = await self._forget(mids)
         await self._outgoing.done(mids)
 
+    async def confirm(self) -> None:
+        """Returns when the broker has taken all that was published before, of QoS 0 too: it handles packets in
+        order, and answers a PINGREQ behind them. Raises what ended the session."""
+        connection = self._client._connection  # noqa: SLF001  # gmqtt pings only by itself
+        connection._send_ping_request()  # noqa: SLF001  # as above
+        await self._outgoing.answered()
+
     async def _publish_soon(self, message: Publication, window: int) -> int:
         """Writes it once there is room; returns its packet id, 0 for QoS 0."""
         await self._outgoing.room(window)
@@ -188,6 +196,11 @@ class Session:
         protocol = self._client._connection._protocol  # noqa: SLF001  # its pauses are hidden from callers
         protocol.pause_writing = self._outgoing.pause
         protocol.resume_writing = self._outgoing.resume
+
+        protocol.send_ping_request = self._outgoing.pinging(protocol.send_ping_request)
+
+    def _ponged(self, _command: int, _packet: bytes) -> None:
+        self._outgoing.ponged()
 
     def _acknowledged(self, _command: int, packet: bytes) -> None:
         mid = int.from_bytes(packet[:2], "big")
@@ -260,6 +273,7 @@ class Session:
         client.on_message = self._message
         handler = client._package_handler  # noqa: SLF001  # see above
         handler._handle_qos_1_publish_packet = self._message_to_acknowledge  # noqa: SLF001  # see above
+        handler._handle_pingresp_packet = self._ponged  # noqa: SLF001  # gmqtt tells nobody
         handler._handle_puback_packet = self._acknowledged  # noqa: SLF001  # gmqtt tells nobody
 
     def _connected(self, _client: Any, present: int, _code: int, _properties: Any) -> None:
