@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-__all__ = ["dataset"]
+__all__ = ["dataset", "entry"]
 
 # What JSON too writes as a number keeps its digits ("1.10"); "000123" and "+5" stay text.
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
@@ -86,6 +86,9 @@ def _typed(raw: str, *, quoted: str, nested: bool) -> Any:
         row = dataset(raw, nested=False)
         if row is not None:
             return row
-    if not quoted and _NUMBER.fullmatch(raw):
-        return msgspec.Raw(raw.encode())
-    return re.sub(r"\\(.)", r"\1", raw) if quoted else raw
+    return re.sub(r"\\(.)", r"\1", raw) if quoted else entry(raw)
+
+
+def entry(raw: str) -> Any:
+    """An entry's text as JSON has it: a number with all its digits, or text."""
+    return msgspec.Raw(raw.encode()) if _NUMBER.fullmatch(raw) else raw
