@@ -22,6 +22,7 @@ __all__ = [
     "MAX_DEPTH",
     "Unwritable",
     "data_value",
+    "inner",
     "localized_text",
     "node",
     "qualified_name",
@@ -64,7 +65,7 @@ def variant(kind: int, value: Any, depth: int = 0) -> bytes:
     scalar = kind & ~ARRAY
     try:
         if not kind & ARRAY:
-            if scalar == ValueType.NULL or value is None and scalar not in _NULLABLE:
+            if scalar == ValueType.NULL or (value is None and scalar not in _NULLABLE):
                 return b"\0"
             return bytes((scalar,)) + _scalar(scalar, value, depth)
         if value is None:
@@ -155,6 +156,11 @@ def extension(value: dict[str, Any] | None) -> bytes:
     if isinstance(body, str):
         return node(value["type"]) + b"\2" + text(body)
     return node(value["type"]) + (b"\0" if body is None else b"\1" + octets(body))
+
+
+def inner(value: dict[str, Any]) -> bytes:
+    """A Variant from the form that names its type: ``{"type", "value"}``. Raises Unwritable."""
+    return variant(_kind(value["type"]), value["value"])
 
 
 def diagnostic(value: dict[str, Any] | None, depth: int = 0) -> bytes:

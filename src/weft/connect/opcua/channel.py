@@ -5,17 +5,18 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any, Final
+from urllib.parse import urlparse
 
 from asyncua.client.client import Client
-from asyncua.client.ua_client import UaClient, UASocketProtocol
+from asyncua.client.ua_client import UaClient, UaClientState, UASocketProtocol
 from asyncua.common.connection import TransportLimits
-from asyncua.ua.ua_binary import uatcp_to_binary
+from asyncua.ua.ua_binary import nodeid_to_binary, struct_to_binary, uatcp_to_binary
 from asyncua.ua.uaerrors import UaError
 
 from weft.ua import guard
 from weft.ua.stack import ua
 
-__all__ = ["MAX_CHUNK", "MAX_MESSAGE", "Channel", "Dialogue"]
+__all__ = ["MAX_CHUNK", "MAX_MESSAGE", "Channel", "Dialogue", "Encoded"]
 
 MAX_CHUNK: Final = 256 * 1024
 MAX_MESSAGE: Final = 32 * 1024 * 1024
@@ -33,6 +34,18 @@ class Limits(TransportLimits):
         if msg.ReceiveBufferSize < 8192:
             raise UaError(f"the server accepts chunks of {msg.ReceiveBufferSize} bytes only")
         self.max_send_buffer = min(int(msg.ReceiveBufferSize), 65535)
+
+
+class Encoded:
+    """A request whose parameters we have written ourselves: values keep every bit that asyncua's types lose."""
+
+    def __init__(self, request: Any, parameters: bytes) -> None:
+        self.RequestHeader = request.RequestHeader
+        self._type = nodeid_to_binary(request.TypeId)
+        self._parameters = parameters
+
+    def binary(self) -> bytes:
+        return bytes(self._type + struct_to_binary(self.RequestHeader) + self._parameters)
 
 
 class Channel(UASocketProtocol):
@@ -57,6 +70,25 @@ class Channel(UASocketProtocol):
                     self.fault = "something that is not OPC UA"
             else:
                 return
+
+    def _send_request(
+        self, request: Any, timeout: float = 1, message_type: Any = ua.MessageType.SecureMessage
+    ) -> asyncio.Future[Any]:
+        if not isinstance(request, Encoded):
+            return super()._send_request(request, timeout, message_type)
+        if self.transport is None:
+            raise ConnectionError("the connection is closed")
+        self._setup_request_header(request.RequestHeader, timeout)
+        self.revolve_security_token()
+        number = self._request_id + 1
+        message = self._connection.message_to_binary(
+            request.binary(), message_type=message_type, request_id=number
+        )
+        self._request_id = number
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._callbackmap[number] = answer
+        self.transport.write(message)
+        return answer
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._inbox.clear()
@@ -94,6 +126,14 @@ class Channel(UASocketProtocol):
 
 
 class _Transport(UaClient):
+    def adopt(self, transport: asyncio.Transport) -> None:
+        """A connection that the server has made is as good as one of our own."""
+        protocol = self._make_protocol()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        self._set_state(UaClientState.SOCKET_OPEN)
+        transport.resume_reading()
+
     def _make_protocol(self) -> UASocketProtocol:
         self.protocol = Channel(self._timeout, self.security_policy)
         self.protocol.on_connection_lost = self._on_transport_lost
@@ -107,7 +147,7 @@ class Dialogue(Client):
 
     def __init__(self, url: str, timeout: float) -> None:
         super().__init__(url, timeout)
-        self.uaclient = _Transport(timeout)
+        self.uaclient: _Transport = _Transport(timeout)
         self._last: Channel | None = None
 
     @property
@@ -122,6 +162,22 @@ class Dialogue(Client):
     def fault(self) -> str:
         protocol = self.uaclient.protocol if isinstance(self.uaclient.protocol, Channel) else self._last
         return protocol.fault if protocol is not None else ""
+
+    @property
+    def nonce(self) -> bytes:
+        """The server's newest one, that the next log in must sign."""
+        return bytes(self._server_nonce or b"")
+
+    @nonce.setter
+    def nonce(self, nonce: bytes) -> None:
+        self._server_nonce = nonce or None  # type: ignore[assignment]  # asyncua starts with None
+
+    def adopt(self, transport: asyncio.Transport, url: str) -> None:
+        """Uses a connection that the server has made, and the name by which it knows itself."""
+        if url.startswith("opc.tcp://"):
+            self._server_url = urlparse(url)
+        self.uaclient.adopt(transport)
+        self._last = self.channel
 
     async def connect_socket(self) -> None:
         await self.uaclient.connect_socket(self.server_url.hostname or "", self.server_url.port or 4840)

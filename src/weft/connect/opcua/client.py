@@ -2,76 +2,125 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 import anyio
 
-from weft.connect.api import Found, Link, Point
+from weft.connect.api import Found, Link, Point, Write
 from weft.connect.opcua import browse as walk
+from weft.connect.opcua.calls import call
 from weft.connect.opcua.config import Config
-from weft.connect.opcua.decode import Decoder
 from weft.connect.opcua.faults import first_of
-from weft.connect.opcua.handles import Handles
-from weft.connect.opcua.items import Items
+from weft.connect.opcua.memory import Facts
+from weft.connect.opcua.monitoring import Monitoring
+from weft.connect.opcua.present import Clocks, Present, read_now
+from weft.connect.opcua.seen import Seen
 from weft.connect.opcua.session import Session, discover, session
-from weft.connect.opcua.subscription import Subscription
+from weft.connect.opcua.subscription import Renewal
+from weft.connect.opcua.writing import Writing
+from weft.model import Batch
+from weft.runtime import Retry, get_logger
 from weft.ua.stack import ua
 
-__all__ = ["browse", "probe", "run"]
+__all__ = ["Client"]
 
-RETRY_REFUSED: Final = 30.0
+log = get_logger(__name__)
 
-
-async def run(config: Config, link: Link) -> None:
-    """Subscribes to the link's points until cancelled."""
-    try:
-        async with session(config) as opened:
-            await _serve(opened, config, link)
-    except BaseExceptionGroup as group:
-        raise first_of(group) from group
+SHORT_LIVED: Final = 5.0  # s: two renewals within that are no accident
 
 
-async def browse(config: Config, start: str) -> AsyncIterator[Found]:
-    async with session(config) as opened:
+class Client:
+    """One server. What it keeps from one run to the next lets the next one go on where the last one ended."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self.clocks = Clocks()
+        self._facts: Facts | None = None
+        self._seen = Seen()
+        self._monitoring: Monitoring | None = None
+        self._session: Session | None = None
+        self._writing: Writing | None = None
+
+    async def run(self, link: Link) -> None:
+        """Subscribes to the link's points until cancelled. Raises Retry or NeedsHuman."""
+        if self._facts is None:
+            self._facts = Facts.of(link.recall(), self._config)
+        begun = link.clock.now()
+        self._seen.learn(link.newest(), begun)
+        present = Present(link, self._seen, begun, self.clocks)
+        try:
+            async with session(self._config, self._facts) as opened, anyio.create_task_group() as tasks:
+                self._session, self._writing = opened, Writing(opened)
+                tasks.start_soon(opened.keep_open)
+                await self._serve(opened, link, present)
+        except BaseExceptionGroup as group:
+            raise first_of(group) from group
+        finally:
+            self._session = self._writing = None
+
+    async def browse(self, start: str) -> AsyncIterator[Found]:
+        async with session(self._config) as opened:
+            with opened.explained():
+                async for found in walk.browse(opened, start):
+                    yield found
+
+    async def probe(self) -> str:
+        return _summary(await discover(self._config))
+
+    async def write(self, writes: Sequence[Write]) -> Sequence[int]:
+        _, writing = self._running()
+        return await writing.write(writes)
+
+    async def read(self, points: Sequence[Point]) -> Batch:
+        opened, _ = self._running()
         with opened.explained():
-            async for found in walk.browse(opened, start):
-                yield found
+            return await read_now(opened, points, time.time_ns())
 
-
-async def probe(config: Config) -> str:
-    return _summary(await discover(config))
-
-
-async def _serve(opened: Session, config: Config, link: Link) -> None:
-    handles = Handles()
-    subscription = Subscription(opened, link, Decoder(handles))
-    with opened.explained():
-        await subscription.open()
-        product = await opened.product()
-    items = Items(opened, subscription.id, handles, link)
-    async with anyio.create_task_group() as tasks:
-        for _ in range(config.publish_requests):
-            tasks.start_soon(subscription.publish)
-        tasks.start_soon(subscription.watch)
-        tasks.start_soon(opened.keep_open)
+    async def call(self, target: str, method: str, arguments: Sequence[Any]) -> list[Any]:
+        opened, writing = self._running()
         with opened.explained():
-            await _follow(items, link, product)
+            return await call(opened, writing, target, method, arguments)
 
+    def _running(self) -> tuple[Session, Writing]:
+        if self._session is None or self._writing is None:
+            raise Retry(f"The connection to {self._config.endpoint} is not up.")
+        return self._session, self._writing
 
-async def _follow(items: Items, link: Link, product: str) -> None:
-    """The signals, as the plant changes; what was refused is asked for again now and then."""
-    seen: Sequence[Point] = link.points
-    await items.follow(seen)
-    while True:
-        link.up(f"{product or 'OPC UA server'}: {len(items)} of {len(seen)} signals")
-        with anyio.move_on_after(RETRY_REFUSED if items.refused else None) as waiting:
-            await link.changed(seen)
-        if waiting.cancelled_caught:
-            await items.retry()
+    async def _serve(self, opened: Session, link: Link, present: Present) -> None:
+        """One subscription after the other; more than one only when the server loses them."""
+        facts = self._facts or Facts()
+        made = -SHORT_LIVED
+        while True:
+            try:
+                with opened.explained():
+                    monitoring = await self._monitor(opened, link, facts)
+                await monitoring.run(facts, present)
+            except* Renewal as group:
+                error = first_of(group)
+                log.warning("subscription made anew", connection=link.name, because=str(error))
+                if anyio.current_time() - made < SHORT_LIVED:
+                    raise error from group
+                made = anyio.current_time()
+                await self._give_up(opened, facts)
+
+    async def _monitor(self, opened: Session, link: Link, facts: Facts) -> Monitoring:
+        """The one of before, where the line is the same; else that of an earlier process, or a new one."""
+        if self._monitoring is not None and self._monitoring.of(link):
+            await self._monitoring.resume(opened)
         else:
-            seen = link.points
-            await items.follow(seen)
+            monitoring = Monitoring(self._config, link, opened, self._seen)
+            await monitoring.begin(facts)
+            self._monitoring = monitoring
+        return self._monitoring
+
+    async def _give_up(self, opened: Session, facts: Facts) -> None:
+        if self._monitoring is not None:
+            with opened.explained():  # a line that is lost keeps what it has
+                await self._monitoring.subscription.delete()
+        self._monitoring = None
+        facts.forget_subscription()
 
 
 def _summary(endpoints: list[Any]) -> str:

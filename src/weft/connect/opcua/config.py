@@ -24,6 +24,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     ``security`` none must be said. ``certificates`` is the folder of the own certificate and of the trusted
     ones. ``password`` is the password itself, ``env:NAME`` or ``file:path``; it is in no message and no log.
+    ``user_certificate`` and ``user_key`` (files) log a person or a role in instead. ``listen`` waits there for the
+    server to connect (reverse connect), which must call itself ``server_uri``. ``outage_budget`` is how long a line
+    may be away without a sample being lost: queues and lifetimes at the server are asked for by it; ``queue_size``
+    None follows from it. ``events`` are nodes whose alarms and conditions are received, i=2253 is the whole server.
     """
 
     endpoint: str
@@ -35,11 +39,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     user: str = ""
     password: str = ""
     password_in_clear: bool = False
+    user_certificate: str = ""
+    user_key: str = ""
+    listen: str = ""
+    server_uri: str = ""
     publishing_interval: float = 0.5
     sampling_interval: float | None = None
-    queue_size: int = 100
+    queue_size: int | None = None
+    outage_budget: float = 60.0
     publish_requests: int = 3
     timeout: float = 5.0
+    events: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         url = urlsplit(self.endpoint)
@@ -53,8 +63,26 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError("timeout must be between 0.1 and 600 seconds")
         if not 1 <= self.publish_requests <= 50:
             raise ValueError("publish_requests must be between 1 and 50")
-        if not 1 <= self.queue_size <= 1_000_000:
+        if self.queue_size is not None and not 1 <= self.queue_size <= 1_000_000:
             raise ValueError("queue_size must be between 1 and 1000000")
+        if not 0 <= self.outage_budget <= 86_400:
+            raise ValueError("outage_budget must be between 0 and 86400 seconds")
+        self._check_way_in()
+        for node in self.events:
+            nodes.parse(node)
+
+    def _check_way_in(self) -> None:
+        if bool(self.user_certificate) != bool(self.user_key):
+            raise ValueError("user_certificate and user_key belong together")
+        if self.user and self.user_certificate:
+            raise ValueError("user and user_certificate are two ways to log in: only one of them")
+        if not self.listen:
+            return
+        url = urlsplit(self.listen)
+        if url.scheme != "opc.tcp" or not url.hostname or not url.port:
+            raise ValueError(f"listen {self.listen!r} is not like opc.tcp://127.0.0.1:4841")
+        if not self.server_uri:
+            raise ValueError("listen needs server_uri: anybody could connect there")
 
     def __repr__(self) -> str:
         return f"Config(endpoint={self.endpoint!r}, security={self.security!r}, user={self.user!r})"

@@ -7,7 +7,9 @@ keep their type, statuses all 32 bits, and times all that int64 ns can hold.
 
 from __future__ import annotations
 
+import struct
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -18,19 +20,31 @@ from weft.connect.opcua.change import read_changes
 from weft.connect.opcua.handles import Handles
 from weft.connect.opcua.layout import Columns, Layout
 from weft.connect.opcua.walk import walk
-from weft.model import Batch, Flag
-from weft.model.instant import MAX_NS, MIN_NS, to_filetime
+from weft.model import Batch, Flag, quality
+from weft.model.instant import MAX_NS, MIN_NS, from_filetime, to_filetime
 from weft.ua.stack import ua
 from weft.ua.variant import BadEncoding, Reader
 
-__all__ = ["Decoder", "Notification", "read_values", "response"]
+__all__ = [
+    "Decoder",
+    "Notification",
+    "Value",
+    "read_call",
+    "read_history",
+    "read_timed",
+    "read_values",
+    "response",
+]
 
 _IDS: Final = ObjectIds
 _PUBLISH: Final = f"i={_IDS.PublishResponse_Encoding_DefaultBinary}"
 _REPUBLISH: Final = f"i={_IDS.RepublishResponse_Encoding_DefaultBinary}"
 _READ: Final = f"i={_IDS.ReadResponse_Encoding_DefaultBinary}"
-_FAULT: Final = f"i={_IDS.ServiceFault_Encoding_DefaultBinary}"
+_CALL: Final = f"i={_IDS.CallResponse_Encoding_DefaultBinary}"
+_HISTORY: Final = f"i={_IDS.HistoryReadResponse_Encoding_DefaultBinary}"
+_HISTORY_DATA: Final = f"i={_IDS.HistoryData_Encoding_DefaultBinary}"
 _DATA_CHANGE: Final = f"i={_IDS.DataChangeNotification_Encoding_DefaultBinary}"
+_EVENTS: Final = f"i={_IDS.EventNotificationList_Encoding_DefaultBinary}"
 _STATUS_CHANGE: Final = f"i={_IDS.StatusChangeNotification_Encoding_DefaultBinary}"
 
 _KEPT_LAYOUTS: Final = 64
@@ -44,13 +58,27 @@ _OVERFLOW: Final = np.uint32(0x0480)
 
 
 class Notification(NamedTuple):
-    """What one response carries. ``sequence`` of a keep-alive (no data at all) is the next one's."""
+    """What one response carries. ``sequence`` of a keep-alive (no data at all) is the next one's. ``events`` are
+    (client handle, fields); ``available`` what the server can send again; ``published`` its clock then, in ticks."""
 
     subscription: int
     sequence: int
     keep_alive: bool
     batches: list[Batch]
     status: int = 0
+    events: Sequence[tuple[int, list[Any]]] = ()
+    available: tuple[int, ...] = ()
+    published: int = 0
+
+
+class Value(NamedTuple):
+    """A DataValue outside of the hot path; times in ns UTC, 0 for none."""
+
+    kind: int
+    value: Any
+    status: int
+    source: int
+    server: int
 
 
 def response(reader: Reader, kind: str) -> None:
@@ -82,6 +110,65 @@ def read_values(data: bytes) -> list[tuple[int, int, Any]]:
     return results
 
 
+def read_timed(data: bytes) -> list[Value]:
+    """Each result of a ReadResponse with its times."""
+    reader = Reader(data)
+    response(reader, _READ)
+    return [_value(reader) for _ in range(reader.count())]
+
+
+def read_history(data: bytes) -> list[tuple[int, bytes, list[Value]]]:
+    """(status, continuation point, values) of each result of a HistoryReadResponse (OPC 10000-4, 5.11.3)."""
+    reader = Reader(data)
+    response(reader, _HISTORY)
+    results = []
+    for _ in range(reader.count(12)):
+        status, more = reader.u32(), reader.octets() or b""
+        kind, form = reader.node(), reader.u8()
+        size = reader.i32() if form else 0
+        start = reader.skip(max(size, 0))
+        values: list[Value] = []
+        if kind == _HISTORY_DATA and form == 1:
+            body = Reader(reader.data, start, start + size)
+            values = [_value(body) for _ in range(body.count())]
+        results.append((status, more, values))
+    return results
+
+
+def read_call(data: bytes) -> tuple[int, list[int], list[Any]]:
+    """(status, statuses of the inputs, outputs) of a CallResponse to one call (OPC 10000-4, 5.12.2)."""
+    reader = Reader(data)
+    response(reader, _CALL)
+    if reader.count(4) != 1:
+        raise BadEncoding("not one result for one call")
+    status = reader.u32()
+    inputs = [reader.u32() for _ in range(reader.count(4))]
+    for _ in range(reader.count()):
+        reader.diagnostic()
+    return status, inputs, [reader.variant()[1] for _ in range(reader.count())]
+
+
+def _value(reader: Reader) -> Value:
+    mask = reader.u8()
+    reader.spoiled = False
+    kind, value = reader.variant() if mask & 1 else (0, None)
+    spoiled = reader.spoiled
+    status = reader.u32() if mask & 2 else 0
+    source = reader.i64() if mask & 4 else 0
+    fine = reader.u16() if mask & 0x10 else 0
+    server = reader.i64() if mask & 8 else 0
+    reader.skip(2 if mask & 0x20 else 0)
+    if spoiled:
+        kind, value, status = 0, None, quality.BAD_DECODING_ERROR
+    return Value(
+        kind,
+        value,
+        status,
+        from_filetime(source) + min(fine, 9999) // 100 if source > 0 else 0,
+        from_filetime(server) if server > 0 else 0,
+    )
+
+
 class Decoder:
     """The decoder of one session: it remembers the layouts of its messages. ``received`` is ns UTC."""
 
@@ -94,9 +181,13 @@ class Decoder:
         reader = Reader(data)
         response(reader, _PUBLISH)
         subscription = reader.u32()
-        reader.skip(max(reader.count(4), 0) * 4)  # available sequence numbers
+        n = max(reader.count(4), 0)
+        available = reader.skip(n * 4)
         reader.u8()  # more notifications
-        return self._message(reader, subscription, received)
+        note = self._message(reader, subscription, received)
+        if not n or (n == 1 and not note.keep_alive):  # nothing but the message itself
+            return note
+        return note._replace(available=struct.unpack_from(f"<{n}I", data, available))
 
     def republish(self, data: bytes, subscription: int, received: int) -> Notification:
         reader = Reader(data)
@@ -105,8 +196,9 @@ class Decoder:
 
     def _message(self, reader: Reader, subscription: int, received: int) -> Notification:
         sequence = reader.u32()
-        reader.skip(8)  # publish time
+        published = reader.i64()
         batches: list[Batch] = []
+        events: list[tuple[int, list[Any]]] = []
         status = 0
         n = reader.count(3)
         for _ in range(n):
@@ -118,7 +210,9 @@ class Decoder:
                 batches.append(self._batch(self._columns(body), received))
             elif kind == _STATUS_CHANGE:
                 status = body.u32()
-        return Notification(subscription, sequence, n <= 0, batches, status)
+            elif kind == _EVENTS:
+                events += [_event(body) for _ in range(body.count(8))]
+        return Notification(subscription, sequence, n <= 0, batches, status, events, (), published)
 
     def _columns(self, reader: Reader) -> Columns:
         n = max(reader.count(_SMALLEST_CHANGE), 0)
@@ -151,6 +245,11 @@ class Decoder:
         )
         known = signal >= 0
         return batch if known.all() else batch.take(known)
+
+
+def _event(reader: Reader) -> tuple[int, list[Any]]:
+    handle = reader.u32()
+    return handle, [reader.variant()[1] for _ in range(reader.count())]
 
 
 def _stamp(columns: Columns, received: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint16]]:

@@ -29,12 +29,18 @@ class Handles:
         handle = self._next
         self._next += 1
         if handle >= len(self._signal):
-            self._signal = np.concatenate([self._signal, np.full_like(self._signal, NOBODY)])
-            self._fresh = np.concatenate([self._fresh, np.zeros_like(self._fresh)])
+            self._grow()
         self._signal[handle] = signal
         self._fresh[handle] = True
         self._waiting += 1
         return handle
+
+    def restore(self, handle: int, signal: int) -> None:
+        """As it was given before; its first sample is none after an interruption."""
+        while handle >= len(self._signal):
+            self._grow()
+        self._next = max(self._next, handle + 1)
+        self._signal[handle] = signal
 
     def drop(self, handle: int) -> None:
         self._signal[handle] = NOBODY
@@ -60,3 +66,7 @@ class Handles:
         self._fresh[seen[fresh]] = False
         self._waiting -= int(fresh.sum())
         flags[first] |= np.uint16(Flag.FIRST)
+
+    def _grow(self) -> None:
+        self._signal = np.concatenate([self._signal, np.full_like(self._signal, NOBODY)])
+        self._fresh = np.concatenate([self._fresh, np.zeros_like(self._fresh)])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
 from asyncua.ua.uaerrors import UaStatusCodeError
 
 from weft.connect.api import Link, Point
+from weft.connect.opcua.config import Address, Config
 from weft.connect.opcua.faults import status_text
 from weft.connect.opcua.handles import Handles
+from weft.connect.opcua.memory import Item, digest
 from weft.connect.opcua.places import Missing
 from weft.connect.opcua.session import Session
 from weft.ua.stack import NodeId, ua
@@ -20,6 +23,10 @@ CHUNK: Final = 500  # some servers say 1,000 and are fifty times slower above 20
 PATIENCE: Final = (
     60.0  # s for one chunk: servers are slow while they publish what they have just been asked for
 )
+
+SMALLEST_QUEUE: Final = 100
+LARGEST_QUEUE: Final = 10_000
+FASTEST: Final = 0.01  # s: what "each change" is reckoned with
 
 _NO_FILTER: Final = {
     ua.StatusCodes.BadFilterNotAllowed,
@@ -46,6 +53,27 @@ class Items:
         self._link = link
         self._made: dict[Point, tuple[int, int]] = {}  # client handle, the server's id
         self.refused: set[Point] = set()
+
+    def attach(self, session: Session) -> None:
+        """Goes on over another session."""
+        self._session = session
+
+    def facts(self) -> list[Item]:
+        """What another process needs to go on with these items."""
+        return [Item(point.handle, *made, digest(point)) for point, made in self._made.items()]
+
+    async def adopt(self, items: Sequence[Item], points: Sequence[Point]) -> None:
+        """Takes over items that an earlier process has made; those that nobody wants any more are deleted."""
+        wanted = {(point.handle, digest(point)): point for point in points}
+        orphans = []
+        for item in items:
+            point = wanted.pop((item.signal, item.digest), None)
+            if point is None:
+                orphans.append(item.server)
+                continue
+            self._made[point] = (item.client, item.server)
+            self._handles.restore(item.client, item.signal)
+        await self._forget(orphans)
 
     def __len__(self) -> int:
         return len(self._made)
@@ -119,11 +147,7 @@ class Items:
 
     def _item(self, point: Point, node: NodeId, handle: int, *, filtered: bool) -> Any:
         config, address = self._session.config, point.address
-        sampling = address.sampling_interval
-        if sampling is None:
-            sampling = (
-                config.publishing_interval if config.sampling_interval is None else config.sampling_interval
-            )
+        sampling = _sampling(config, address)
         item = ua.MonitoredItemCreateRequest()
         item.ItemToMonitor.NodeId = node
         item.ItemToMonitor.AttributeId = ua.AttributeIds.Value
@@ -131,7 +155,7 @@ class Items:
         wish = item.RequestedParameters
         wish.ClientHandle = handle
         wish.SamplingInterval = sampling * 1000.0
-        wish.QueueSize = address.queue_size or config.queue_size
+        wish.QueueSize = address.queue_size or config.queue_size or _queue_size(config, sampling)
         wish.DiscardOldest = True
         if address.deadband and filtered:
             wish.Filter = ua.DataChangeFilter(
@@ -142,18 +166,33 @@ class Items:
         return item
 
     async def _delete(self, points: Sequence[Point]) -> None:
-        for start in range(0, len(points), CHUNK):
-            part = points[start : start + CHUNK]
-            ids = []
-            for point in part:
-                handle, item = self._made.pop(point)
-                self._handles.drop(handle)
-                ids.append(item)
+        ids = []
+        for point in points:
+            handle, item = self._made.pop(point)
+            self._handles.drop(handle)
+            ids.append(item)
+        await self._forget(ids)
+
+    async def _forget(self, ids: Sequence[int]) -> None:
+        for start in range(0, len(ids), CHUNK):
             request = ua.DeleteMonitoredItemsRequest()
             request.Parameters.SubscriptionId = self._subscription
-            request.Parameters.MonitoredItemIds = ids
+            request.Parameters.MonitoredItemIds = list(ids[start : start + CHUNK])
             await self._session.call(request, ua.DeleteMonitoredItemsResponse, PATIENCE)
 
     def _refuse(self, point: Point, status: int, reason: str) -> None:
         self.refused.add(point)
         self._link.refuse(point, status, reason)
+
+
+def _sampling(config: Config, address: Address) -> float:
+    """Seconds; 0 is each change."""
+    if address.sampling_interval is not None:
+        return address.sampling_interval
+    return config.publishing_interval if config.sampling_interval is None else config.sampling_interval
+
+
+def _queue_size(config: Config, sampling: float) -> int:
+    """What a signal can change in an outage that must lose nothing."""
+    samples = math.ceil(1.2 * config.outage_budget / max(sampling, FASTEST))
+    return min(max(samples, SMALLEST_QUEUE), LARGEST_QUEUE)

@@ -1,4 +1,5 @@
-"""One activated session with a server: opened, used, closed. Its services are the few that reading needs."""
+"""One activated session with a server: opened or taken up again, used, left. Its services are the few that reading
+needs."""
 
 from __future__ import annotations
 
@@ -9,36 +10,36 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import anyio
-import anyio.to_thread
-from asyncua.client.client import _first_cert_from_chain
-from asyncua.crypto import security_policies
 from asyncua.ua.ua_binary import struct_from_binary
-from cryptography import x509
 
-from weft.connect.opcua import trust
+from weft.connect.opcua import login
 from weft.connect.opcua.channel import Dialogue
 from weft.connect.opcua.config import Config
-from weft.connect.opcua.decode import read_values
+from weft.connect.opcua.decode import Value, read_timed, read_values
 from weft.connect.opcua.faults import LOSSES, explained
+from weft.connect.opcua.memory import Facts
 from weft.connect.opcua.places import Places
-from weft.runtime import NeedsHuman
-from weft.ua import certificate, nodes
+from weft.ua import nodes
 from weft.ua.stack import NodeId, ua
 
 __all__ = ["Session", "discover", "session"]
 
-_SESSION_TIMEOUT: Final = 60_000  # ms: a session that nobody closed is soon forgotten by the server
 _GOODBYE: Final = 1.0
 _SHORTEST_LIFETIME: Final = 10.0  # s: whatever the server says, the channel is not renewed more often
+_START_TIME: Final = ua.NodeId(ua.ObjectIds.Server_ServerStatus_StartTime)
 
 
 class Session:
-    """``namespaces`` is the server's NamespaceArray."""
+    """``namespaces`` is the server's NamespaceArray, ``started`` its start in ticks (0: it does not say).
+    ``resumed``: it was there already, with what is subscribed in it. ``notes`` is for people."""
 
     def __init__(self, config: Config, dialogue: Dialogue) -> None:
         self.config = config
         self.namespaces: list[str] = []
         self.places = Places(self)
+        self.started = 0
+        self.resumed = False
+        self.notes: list[str] = []
         self._dialogue = dialogue
         self.explained = functools.partial(explained, config.endpoint, dialogue)
 
@@ -49,9 +50,9 @@ class Session:
         result.ResponseHeader.ServiceResult.check()
         return result
 
-    async def raw(self, request: Any) -> bytes:
+    async def raw(self, request: Any, timeout: float | None = None) -> bytes:
         """The response's bytes, for our own decoder."""
-        return bytes(await self._dialogue.uaclient._send_request(request))  # noqa: SLF001  # see above
+        return bytes(await self._dialogue.uaclient._send_request(request, timeout))  # noqa: SLF001  # see above
 
     async def read(self, wanted: Sequence[tuple[NodeId, int]]) -> list[tuple[int, int, Any]]:
         """(status, type, plain value) of each (node, attribute)."""
@@ -61,6 +62,18 @@ class Session:
             ua.ReadValueId(NodeId=node, AttributeId=ua.AttributeIds(attribute)) for node, attribute in wanted
         ]
         return read_values(await self.raw(request))
+
+    async def values(self, wanted: Sequence[NodeId]) -> list[Value]:
+        """What the nodes' values are now, each with its times."""
+        request = ua.ReadRequest()
+        request.Parameters.TimestampsToReturn = ua.TimestampsToReturn.Both
+        request.Parameters.NodesToRead = [
+            ua.ReadValueId(NodeId=node, AttributeId=ua.AttributeIds.Value) for node in wanted
+        ]
+        found = read_timed(await self.raw(request))
+        if len(found) != len(wanted):
+            raise ValueError(f"{len(found)} results for {len(wanted)} reads")
+        return found
 
     def publish(self, request: Any) -> asyncio.Future[Any]:
         """Sends a PublishRequest without a time limit; the future brings the response's bytes."""
@@ -91,81 +104,72 @@ class Session:
         found = await self.read([(ua.NodeId(name), ua.AttributeIds.Value) for name in names])
         return " ".join(value for _, _, value in found if isinstance(value, str) and value)[:120]
 
+    async def look_round(self) -> None:
+        """Learns which server this is and what it calls its namespaces."""
+        wanted = (ua.NodeId(ua.ObjectIds.Server_NamespaceArray), _START_TIME)
+        names, started = await self.read([(node, ua.AttributeIds.Value) for node in wanted])
+        ua.StatusCode(names[0]).check()
+        self.namespaces = [str(uri) for uri in names[2] or []]
+        self.started = started[2] if isinstance(started[2], int) else 0
+
 
 @asynccontextmanager
-async def session(config: Config) -> AsyncIterator[Session]:
-    """An activated session. Raises Retry or NeedsHuman."""
+async def session(config: Config, facts: Facts | None = None) -> AsyncIterator[Session]:
+    """An activated session. With ``facts`` it is the one that they tell of where that is possible, and it is left
+    behind open: what is subscribed in it lives on. Without, it is closed. Raises Retry or NeedsHuman."""
     dialogue = Dialogue(config.endpoint, config.timeout)
-    dialogue.session_timeout = _SESSION_TIMEOUT
+    dialogue.session_timeout = int(1000 * (max(config.outage_budget, 30.0) + 30.0))
     dialogue.name = dialogue.description = "Weft"
     dialogue.product_uri = "urn:weft"
+    opened = Session(config, dialogue)
     try:
         with explained(config.endpoint, dialogue):
-            await _secure(config, dialogue)
-            await dialogue.connect_socket()
+            opened.notes += await login.secure(config, dialogue)
+            await login.reach(config, dialogue)
             await dialogue.send_hello()
             await dialogue.open_secure_channel()
-            await dialogue.create_session()
-            await _log_in(config, dialogue)
-            opened = Session(config, dialogue)
-            opened.namespaces = await _namespaces(opened)
+            await _enter(opened, dialogue, facts)
         yield opened
     finally:
-        await _close(dialogue)
+        await _leave(dialogue, close=facts is None or not facts.subscription)
 
 
 async def discover(config: Config) -> list[Any]:
     """What the server offers, asked without security and without a session."""
-    dialogue = Dialogue(config.endpoint, config.timeout)
-    with explained(config.endpoint, dialogue):
-        return list(await dialogue.connect_and_get_server_endpoints())
+    return await login.discover(config)
 
 
-async def _secure(config: Config, dialogue: Dialogue) -> None:
-    if config.security == "none":
-        dialogue.application_uri = "urn:weft"
-        return
-    identity = await anyio.to_thread.run_sync(certificate.own_identity, config.folder)
-    policy = getattr(security_policies, f"SecurityPolicy{config.policy}")
-    mode = ua.MessageSecurityMode[config.security]
-    shown = trust.pinned(config) if config.server_certificate else None
-    if shown is None:
-        offered = await discover(config)
-        endpoint = Dialogue.find_endpoint(offered, mode, policy.URI)
-        shown = _first_cert_from_chain(endpoint.ServerCertificate or b"")
-        trust.trust(config, shown)
-    dialogue.application_uri = identity.uri
-    server: Any = x509.load_der_x509_certificate(shown)
-    dialogue.security_policy = policy(server, identity.certificate, identity.key, mode)
-    dialogue.uaclient.set_security(dialogue.security_policy)
+async def _enter(opened: Session, dialogue: Dialogue, facts: Facts | None) -> None:
+    if facts is not None and facts.token and await _resume(opened, dialogue, facts):
+        opened.resumed = True
+    else:
+        await dialogue.create_session()
+        await login.log_in(opened.config, dialogue)
+        await opened.look_round()
+    if facts is not None:
+        facts.token, facts.nonce = login.token_of(dialogue), dialogue.nonce
+        facts.policies, facts.started = login.policies_of(dialogue), opened.started
 
 
-async def _log_in(config: Config, dialogue: Dialogue) -> None:
-    if not config.user:
-        await dialogue.activate_session()
-        return
-    policy = dialogue.server_policy(ua.UserTokenType.UserName)
-    readable = policy.SecurityPolicyUri in (None, "", security_policies.SecurityPolicyNone.URI)
-    if readable and config.security != "SignAndEncrypt" and not config.password_in_clear:
-        raise NeedsHuman(
-            f"The password would travel to {config.endpoint} readable for everybody on the way.",
-            remedy='Use security = "SignAndEncrypt", or say password_in_clear = true.',
-        )
-    await dialogue.activate_session(config.user, config.secret())
+async def _resume(opened: Session, dialogue: Dialogue, facts: Facts) -> bool:
+    """Takes over the session on this new channel (OPC 10000-4, 5.7.3). False when there is none any more, or
+    when it is another server's: some number their sessions from the same beginning at each start."""
+    login.restore(dialogue, facts)
+    facts.forget_session()  # whatever happens next, it is not tried twice
+    try:
+        await login.log_in(opened.config, dialogue)
+        await opened.look_round()
+    except ua.UaStatusCodeError:
+        return False
+    return bool(opened.started == facts.started)
 
 
-async def _namespaces(opened: Session) -> list[str]:
-    node = ua.NodeId(ua.ObjectIds.Server_NamespaceArray)
-    [(status, _, value)] = await opened.read([(node, ua.AttributeIds.Value)])
-    ua.StatusCode(status).check()
-    return [str(uri) for uri in value or []]
-
-
-async def _close(dialogue: Dialogue) -> None:
+async def _leave(dialogue: Dialogue, *, close: bool) -> None:
     """Leaves politely within a second; a server that does not answer forgets the session by itself."""
     with anyio.move_on_after(_GOODBYE, shield=True):
         try:
-            await dialogue.close_session()
+            if close:
+                await dialogue.close_session()
             await dialogue.close_secure_channel()
         except LOSSES:
             pass  # it is lost already

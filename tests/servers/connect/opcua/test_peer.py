@@ -48,7 +48,7 @@ async def test_all_types_arrive_as_they_are(peer, kit):
 
 @pytest.mark.card("opcua", "bad_signal")
 async def test_a_bad_node_fails_nobody_else_and_is_served_once_it_is_there(make_peer, kit, monkeypatch):
-    monkeypatch.setattr("weft.connect.opcua.client.RETRY_REFUSED", 0.2)
+    monkeypatch.setattr("weft.connect.opcua.monitoring.RETRY_REFUSED", 0.2)
     peer = make_peer()
     points = [*kit.points("late", "load"), Point(2, "p/far", Address(node="nsu=urn:nowhere;i=1"))]
     async with kit.running(kit.config(peer.url), points) as link:

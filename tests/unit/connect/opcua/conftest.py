@@ -10,10 +10,10 @@ from weft.connect.opcua.handles import Handles
 RECEIVED = 1_790_000_000_123_456_789
 
 
-def publish_response(*notifications, subscription=7, sequence=1, results=()):
+def publish_response(*notifications, subscription=7, sequence=1, results=(), available=None):
     response = ua.PublishResponse()
     response.Parameters.SubscriptionId = subscription
-    response.Parameters.AvailableSequenceNumbers = [sequence]
+    response.Parameters.AvailableSequenceNumbers = [sequence] if available is None else available
     response.Parameters.Results = list(results)
     message = response.Parameters.NotificationMessage
     message.SequenceNumber = sequence

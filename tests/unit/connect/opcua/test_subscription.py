@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import anyio
@@ -12,7 +13,8 @@ from asyncua.ua.ua_binary import struct_to_binary
 
 from weft.connect import Recorder
 from weft.connect.opcua import Config
-from weft.connect.opcua.subscription import Subscription
+from weft.connect.opcua.seen import Seen
+from weft.connect.opcua.subscription import Renewal, Subscription
 from weft.model import Flag
 from weft.runtime import Retry
 
@@ -62,6 +64,11 @@ class Played:
 
     def change(self, *values):
         return self.wire.data_change((1, ua.DataValue(ua.Variant(float(v)))) for v in values)
+
+    @staticmethod
+    def timed(value, ns):
+        moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=ns // 1000)
+        return ua.DataValue(ua.Variant(value), SourceTimestamp=moment)
 
     def say(self, sequence, *values):
         changes = [self.change(*values)] if values else []
@@ -121,10 +128,14 @@ async def test_a_gap_is_asked_for_again_before_what_follows(played, wire):
     assert sorted(played.acknowledged) == [1, 2, 3, 4]
 
 
-async def test_what_is_lost_for_good_leaves_a_mark(played, wire):
+async def test_what_is_lost_for_good_leaves_a_mark_and_needs_another_subscription(played, wire):
     played.say(1, 1)
     played.say(3, 3)
-    link = await take(played, wire, 2)
+    link = Recorder([])
+    subscription = Subscription(played, link, wire.decoder())
+    await subscription.open()
+    with anyio.fail_after(5), pytest.raises(Renewal, match="lost 1 message"):
+        await subscription.publish()
     assert played.republished == [2]
     assert [bool(row.flags & Flag.OVERFLOW) for row in link.rows] == [False, True]
 
@@ -173,7 +184,7 @@ async def test_under_pressure_no_more_is_asked_for(played, wire):
 
 async def test_silence_ends_the_line(played, wire, monkeypatch):
     subscription = Subscription(played, Recorder([]), wire.decoder())
-    subscription._budget = 0.05
+    subscription.silence, subscription._heard = 0.02, anyio.current_time() - played.config.timeout
     with anyio.fail_after(5), pytest.raises(Retry, match="sent nothing"):
         await subscription.watch()
 
@@ -201,3 +212,61 @@ async def test_too_many_requests_leave_at_least_one(played, wire):
             assert subscription._publishers == 2
             assert played.outstanding == 3
             group.cancel_scope.cancel()
+
+
+async def test_what_an_earlier_process_has_not_acknowledged_comes_again_but_not_twice(played, wire):
+    """Message 3 was stored, 4 was not; 5 is new."""
+    seen = Seen()
+    seen.learn({100_001: wire.RECEIVED}, wire.RECEIVED)
+    played.kept = {
+        3: wire.data_change([(1, played.timed(3.0, wire.RECEIVED))]),
+        4: wire.data_change([(1, played.timed(4.0, wire.RECEIVED + 1_000_000))]),
+    }
+    played.messages.append(
+        wire.publish_response(
+            wire.data_change([(1, played.timed(5.0, wire.RECEIVED + 2_000_000))]),
+            sequence=5,
+            available=[3, 4, 5],
+        )
+    )
+    link = Recorder([])
+    subscription = Subscription(played, link, wire.decoder(), seen=seen)
+    subscription.adopt(7, 1.0)
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            group.start_soon(subscription.publish)
+            await link.until(lambda: len(link.rows) >= 2)
+            await anyio.wait_all_tasks_blocked()
+            group.cancel_scope.cancel()
+    assert [(row.value, row.flags) for row in link.rows] == [
+        (4.0, Flag.REPLAYED),
+        (5.0, Flag.FIRST),  # of this decoder, whose handles are new
+    ]
+    assert sorted(played.acknowledged) == [3, 4, 5]
+
+
+async def test_an_acknowledgement_that_was_lost_is_given_again(played, wire):
+    for number in (1, 2):
+        played.say(number, number)
+    subscription = Subscription(played, Recorder([]), wire.decoder())
+    await subscription.open()
+    with anyio.move_on_after(0.05):
+        await subscription.publish()
+    played.acknowledged.clear()
+    subscription.attach(played)
+    played.messages.append(wire.publish_response(sequence=3, available=[1, 2]))
+    with anyio.move_on_after(0.05):
+        await subscription.publish()
+    assert {1, 2} <= set(played.acknowledged)
+    assert not played.republished
+
+
+@pytest.mark.parametrize("code", ["BadNoSubscription", "BadSubscriptionIdInvalid"])
+async def test_a_subscription_that_is_gone_is_made_anew(played, wire, code):
+    fault = ua.ServiceFault()
+    fault.ResponseHeader.ServiceResult = ua.StatusCode(getattr(ua.StatusCodes, code))
+    played.messages.append(struct_to_binary(fault))
+    subscription = Subscription(played, Recorder([]), wire.decoder())
+    await subscription.open()
+    with anyio.fail_after(5), pytest.raises(Renewal):
+        await subscription.publish()

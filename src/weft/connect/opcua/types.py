@@ -1,0 +1,73 @@
+"""What built-in type stands behind a data type: enumerations are Int32, structures ExtensionObjects, and names like
+Duration are what they are subtypes of (OPC 10000-3, 5.8; 10000-6, 5.1.2)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from weft.connect.opcua.session import Session
+from weft.model import ValueType
+from weft.ua.stack import NodeId, ua
+
+__all__ = ["Types"]
+
+DEEPEST: Final = 20
+_ABSTRACT: Final = {
+    24: ValueType.VARIANT,
+    26: ValueType.VARIANT,
+    27: ValueType.VARIANT,
+    28: ValueType.VARIANT,
+}
+_ENUMERATION: Final = 29
+
+
+class Types:
+    """Of one server; each type is asked for once."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._known: dict[str, int] = {}
+
+    async def built_in(self, data_type: str, of_value: int = 0) -> int:
+        """``data_type`` as a NodeId's text. ``of_value`` is the present value's type, which decides where the
+        declared one leaves it open."""
+        if data_type not in self._known:
+            self._known[data_type] = await self._climb(data_type)
+        found = self._known[data_type]
+        return of_value if found == ValueType.VARIANT and of_value else found
+
+    async def _climb(self, data_type: str) -> int:
+        node = self._session.node(data_type)
+        for _ in range(DEEPEST):
+            number = node.Identifier if not node.NamespaceIndex and isinstance(node.Identifier, int) else 0
+            if number in _ABSTRACT:
+                return _ABSTRACT[number]
+            if number == _ENUMERATION:
+                return ValueType.INT32
+            if 1 <= number <= ValueType.DIAGNOSTICINFO:
+                return int(number)
+            above = await self._above(node)
+            if above is None:
+                break
+            node = above
+        return ValueType.VARIANT
+
+    async def _above(self, node: NodeId) -> Any:
+        request = ua.BrowseRequest()
+        request.Parameters.RequestedMaxReferencesPerNode = 1
+        request.Parameters.NodesToBrowse = [
+            ua.BrowseDescription(
+                NodeId=node,
+                BrowseDirection=ua.BrowseDirection.Inverse,
+                ReferenceTypeId=ua.NodeId(ua.ObjectIds.HasSubtype),
+                IncludeSubtypes=True,
+                NodeClassMask=ua.NodeClass.DataType,
+                ResultMask=ua.BrowseResultMask.None_,
+            )
+        ]
+        answer = await self._session.call(request, ua.BrowseResponse)
+        references = answer.Results[0].References if answer.Results else None
+        if not references:
+            return None
+        above = references[0].NodeId
+        return ua.NodeId(above.Identifier, above.NamespaceIndex, above.NodeIdType)
