@@ -81,7 +81,8 @@ class Fleet:
     async def _keep(self, number: int, station: Station) -> None:
         """One device's line, made anew whenever it is lost, at first soon and then every few seconds."""
         clock, interval = self._link.clock, station.config.interval
-        await clock.sleep(interval * number / len(self._stations))
+        station.phase = number / len(self._stations)
+        await clock.sleep(interval * station.phase)
         failures = 0
         while True:
             try:

@@ -16,12 +16,15 @@ EARLY: Final = 0.001  # event loops may wake a sleeper a tick of their clock too
 class Pace:
     """Beats every ``interval`` seconds, counted from the first one, so that no delay adds up. Beats that were
     missed are left out, never made up for. Under pressure only every second, fourth, then eighth beat is due.
+    With a ``phase`` (a part of the interval) the beats do not count from the first but lie where those of others
+    with other phases do not, whenever each began.
     """
 
-    def __init__(self, clock: Clock, interval: float) -> None:
+    def __init__(self, clock: Clock, interval: float, phase: float | None = None) -> None:
         self._clock = clock
         self._interval = interval
-        self._start = clock.monotonic()
+        now = clock.monotonic()
+        self._start = now if phase is None else (now // interval - 1 + phase % 1) * interval
         self._beat = 0
         self._stride = 1
 

@@ -54,7 +54,8 @@ class Poll:
     ``Flag.CLOCK_SUSPECT``. A block that is byte for byte the same at the same device time is not sent twice.
     """
 
-    def __init__(self, config: Config, link: Link, client: Client) -> None:
+    def __init__(self, config: Config, link: Link, client: Client, phase: float | None = None) -> None:
+        self._phase = phase
         self._config = config
         self._link = link
         self._reader = Reader(config, link, client)
@@ -80,7 +81,7 @@ class Poll:
             raise lost
 
     async def _turn(self) -> None:
-        pace = Pace(self._link.clock, self._config.interval)
+        pace = Pace(self._link.clock, self._config.interval, self._phase)
         while True:
             if self._link.points is not self._seen:
                 self._follow(self._link.points)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from zlib import crc32
 
 import anyio
 import msgspec
@@ -21,19 +23,39 @@ from weft.runtime import Clock, Invalid, NotFound, Retry
 __all__ = ["Station", "stations"]
 
 
+class Shares:
+    """The points of each device by its name, sorted once for all lines of a connection."""
+
+    def __init__(self) -> None:
+        self._points: Sequence[Point] = ()
+        self._shares: dict[str, list[Point]] = {}
+
+    def of(self, points: Sequence[Point]) -> dict[str, list[Point]]:
+        if points is not self._points:
+            shares: dict[str, list[Point]] = defaultdict(list)
+            for point in points:
+                shares[point.address.device].append(point)
+            self._points, self._shares = points, dict(shares)
+        return self._shares
+
+
 class Station:
     """A line at ``config``, and the devices (names and unit ids) behind it."""
 
-    def __init__(self, config: Config, units: dict[str, int]) -> None:
+    def __init__(self, config: Config, units: dict[str, int], shares: Shares) -> None:
         self.config = config
         self.units = units
+        self._shares = shares
+        # Any number that is another for another device: readings spread over the interval.
+        self.phase = crc32(f"{config.host}:{config.port}".encode()) / 2**32
         self._client: Client | None = None
         self._writer: Writer | None = None
         self._resolver: Resolver | None = None
 
     def of(self, points: Sequence[Point]) -> tuple[Point, ...]:
         """Those that lie behind this line."""
-        return tuple(point for point in points if point.address.device in self.units)
+        shares = self._shares.of(points)
+        return tuple(point for name in self.units for point in shares.get(name, ()))
 
     async def run(
         self, link: Link, tell_up: Callable[[str], None] | None = None, emit: Emit | None = None
@@ -69,7 +91,7 @@ class Station:
         async with anyio.create_task_group() as group:
             group.start_soon(look_up)
             try:
-                await Poll(self.config, branch, client).run()
+                await Poll(self.config, branch, client, self.phase).run()
             except Retry as error:
                 lost = error
             group.cancel_scope.cancel()
@@ -117,9 +139,9 @@ def stations(config: Config) -> list[Station]:
         lines.setdefault(where, {})[device.name] = device.unit
     host = config.host if config.serial is not None else config.host or "-"
     alone = msgspec.structs.replace(config, devices=(), host=host)
-    return [
-        Station(
-            alone if where == own else msgspec.structs.replace(alone, host=where[0], port=where[1]), units
-        )
-        for where, units in lines.items()
-    ]
+    shares = Shares()
+    configs = {
+        where: alone if where == own else msgspec.structs.replace(alone, host=where[0], port=where[1])
+        for where in lines
+    }
+    return [Station(configs[where], units, shares) for where, units in lines.items()]
