@@ -124,6 +124,8 @@ def _observation(seen: Observation) -> str:
     if seen.level:
         name = seen.level.capitalize()
         attributes["type"] = item.type
+        if seen.level in ("WARNING", "FAULT"):
+            attributes.setdefault("conditionId", seen.code or item.id)
     else:
         name = item.element
     if item.representation in ("DATA_SET", "TABLE") and seen.entries is None:

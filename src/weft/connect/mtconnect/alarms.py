@@ -38,15 +38,14 @@ class Alarms:
         """One condition observed; others are passed over. Normal without a native code is all clear."""
         if not seen.level:
             return
-        code = seen.attributes.get("nativeCode", "")
-        key = seen.id, code
+        key = _key(seen)
         if seen.level in _SEVERITY:
             told = f"{seen.level}|{seen.text}"[:500]
             if self._active.get(key) != told and (key in self._active or len(self._active) < MOST):
                 self._active[key] = told
                 self._say(key, "active", seen, time)
             return
-        gone = [held for held in self._active if held == key or (held[0] == seen.id and not code)]
+        gone = [held for held in self._active if held == key or (held[0] == seen.id and not key[1])]
         state = "unknown" if seen.level == "UNAVAILABLE" else "cleared"
         for held in gone:
             del self._active[held]
@@ -57,9 +56,7 @@ class Alarms:
     ) -> None:
         """With the agent's present state: what is not active there any more was cleared while we were away."""
         conditions = [seen for seen in current if seen.level]
-        there = {
-            (seen.id, seen.attributes.get("nativeCode", "")) for seen in conditions if seen.level in _SEVERITY
-        }
+        there = {_key(seen) for seen in conditions if seen.level in _SEVERITY}
         for seen in conditions:
             self.take(seen, time_of(seen))
         for key in [key for key in self._active if key not in there]:
@@ -75,7 +72,7 @@ class Alarms:
             "state": state,
             "severity": _SEVERITY.get(seen.level, 0) if seen is not None else 0,
             "level": seen.level.lower() if seen is not None else "normal",
-            "code": code,
+            "code": about.get("nativeCode", code),
             "message": (seen.text.strip() if seen is not None else "")[:1000],
             "native_severity": about.get("nativeSeverity", ""),
             "qualifier": about.get("qualifier", "").lower(),
@@ -83,3 +80,8 @@ class Alarms:
         if item is not None:
             data |= {"device": item.device, "type": item.type, "place": "/".join(item.place)}
         self._tell(Kind.ALARM, data, time)
+
+
+def _key(seen: Observation) -> tuple[str, str]:
+    """Which condition of a data item it is: several can be active at once. Empty is all of them."""
+    return seen.id, seen.attributes.get("conditionId") or seen.attributes.get("nativeCode", "")

@@ -86,6 +86,8 @@ def _about(name: str) -> Read:
 
 
 def _reset(seen: Observation) -> Value:
+    if is_lost(seen):
+        return UNAVAILABLE
     trigger = seen.attributes.get("resetTriggered", "")
     return (trigger, ValueType.STRING, quality.GOOD) if trigger else ABSENT
 
