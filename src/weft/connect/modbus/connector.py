@@ -9,7 +9,7 @@ from typing import ClassVar
 import anyio
 import msgspec
 
-from weft.connect.api import Found, Link, Point, Write
+from weft.connect.api import Found, Link, Place, Point, Scope, Write
 from weft.connect.modbus.address import Address as RegisterAddress
 from weft.connect.modbus.address import Config as DeviceConfig
 from weft.connect.modbus.client import Client, Silence, connect
@@ -97,6 +97,13 @@ class Modbus:
         the name of a device of many."""
         async for found in listing(self.config, self._stations, start):
             yield found
+
+    @classmethod
+    def discover(cls, scope: Scope) -> AsyncIterator[Place]:
+        """As :class:`~weft.connect.Discovers`."""
+        from weft.connect.modbus.discover import discover
+
+        return discover(scope)
 
     async def probe(self) -> str:
         """Who answers there: vendor, product and revision where the device tells them."""

@@ -12,7 +12,7 @@ from typing import Final
 
 import anyio
 
-from weft.connect.api import Found, Link
+from weft.connect.api import Found, Link, Place, Scope
 from weft.connect.mqtt import address
 from weft.connect.mqtt.listing import Listing
 from weft.connect.mqtt.router import Router
@@ -96,6 +96,13 @@ class Mqtt:
                         listing.add(message)
         for item in listing.items():
             yield item
+
+    @classmethod
+    def discover(cls, scope: Scope) -> AsyncIterator[Place]:
+        """As :class:`~weft.connect.Discovers`."""
+        from weft.connect.mqtt.discover import discover
+
+        return discover(scope)
 
     async def probe(self) -> str:
         """Raises like ``run``."""

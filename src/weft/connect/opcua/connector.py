@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio.to_thread
 
-from weft.connect.api import Found, Link, Point, Write
+from weft.connect.api import Found, Link, Place, Point, Scope, Write
 from weft.connect.opcua import config
 from weft.model import Batch
 from weft.runtime import Retry
@@ -43,6 +43,13 @@ class OpcUa:
         """Variables below the node ``start`` (default: the Objects folder without the Server object)."""
         async for found in (await self._load()).browse(start):
             yield found
+
+    @classmethod
+    def discover(cls, scope: Scope) -> AsyncIterator[Place]:
+        """As :class:`~weft.connect.Discovers`."""
+        from weft.connect.opcua.discover import discover
+
+        return discover(scope)
 
     async def probe(self) -> str:
         """Name and product of the server, and the security it offers."""

@@ -9,7 +9,7 @@ from typing import Final
 import anyio
 from anyio.abc import SocketStream
 
-from weft.connect.api import Found, Link, Point
+from weft.connect.api import Found, Link, Place, Point, Scope
 from weft.connect.shdr import address
 from weft.connect.shdr.listing import found
 from weft.connect.shdr.pulse import Pulse, keep_alive
@@ -113,6 +113,13 @@ class Shdr:
             item = found(key, last)
             if item.name.startswith(start):
                 yield item
+
+    @classmethod
+    def discover(cls, scope: Scope) -> AsyncIterator[Place]:
+        """As :class:`~weft.connect.Discovers`."""
+        from weft.connect.shdr.discover import discover
+
+        return discover(scope)
 
     async def probe(self) -> str:
         """Raises Retry when nobody answers there."""
