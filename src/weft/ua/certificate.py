@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import socket
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -32,22 +34,23 @@ class Identity(NamedTuple):
     key: rsa.RSAPrivateKey
 
 
-def own_identity(folder: Path) -> Identity:
-    """The application certificate, made if absent or expired; the key stays. Blocks for a tenth of a second
-    then. Raises NeedsHuman when the folder cannot be used."""
+def own_identity(folder: Path, *, role: str = "", addresses: Sequence[str] = ()) -> Identity:
+    """The application certificate, made if absent or expired; the key stays. ``role`` tells applications of one
+    machine apart; ``addresses`` are names and IP addresses under which a server is reached: one that lacks any
+    is made anew. Blocks for a tenth of a second then. Raises NeedsHuman when the folder cannot be used."""
     own = folder / "own"
+    names = _names(role, addresses)
     try:
         with _making:
             own.mkdir(mode=0o700, parents=True, exist_ok=True)
             key = _key(own / "key.pem")
-            certificate = _certificate(own / "certificate.der", key)
+            certificate = _certificate(own / "certificate.der", key, names)
     except (OSError, ValueError, TypeError) as error:
         raise NeedsHuman(
             f"Weft's own OPC UA certificate in {own} cannot be used: {error}.",
             remedy="Make the folder writable for this user; damaged files there may be deleted.",
         ) from error
-    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    uri = names.get_values_for_type(x509.UniformResourceIdentifier)[0]
+    uri = _said(certificate).get_values_for_type(x509.UniformResourceIdentifier)[0]
     return Identity(uri, certificate, key)
 
 
@@ -75,23 +78,44 @@ def _key(path: Path) -> rsa.RSAPrivateKey:
     return loaded
 
 
-def _certificate(path: Path, key: rsa.RSAPrivateKey) -> x509.Certificate:
+def _names(role: str, addresses: Sequence[str]) -> list[x509.GeneralName]:
+    """The ApplicationUri comes first: some stacks look at the first name only."""
+    host = socket.gethostname()
+    names: list[x509.GeneralName] = [
+        x509.UniformResourceIdentifier(f"urn:{host}:weft:{role}" if role else f"urn:{host}:weft"),
+        x509.DNSName(host),
+    ]
+    for address in addresses:
+        try:
+            number = ipaddress.ip_address(address)
+        except ValueError:
+            names.append(x509.DNSName(address))
+        else:
+            if not number.is_unspecified:
+                names.append(x509.IPAddress(number))
+    return list(dict.fromkeys(names))
+
+
+def _said(certificate: x509.Certificate) -> x509.SubjectAlternativeName:
+    return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+
+
+def _certificate(path: Path, key: rsa.RSAPrivateKey, names: list[x509.GeneralName]) -> x509.Certificate:
     if path.exists():
         certificate = x509.load_der_x509_certificate(path.read_bytes())
-        if certificate.public_key() == key.public_key() and certificate.not_valid_after_utc > datetime.now(
-            UTC
-        ):
+        valid = certificate.not_valid_after_utc > datetime.now(UTC)
+        reached = all(name in list(_said(certificate)) for name in names[2:])
+        if certificate.public_key() == key.public_key() and valid and reached:
             return certificate
-    certificate = _issue(key)
+    certificate = _issue(key, names)
     draft = path.with_suffix(f".{os.getpid()}")
     draft.write_bytes(certificate.public_bytes(serialization.Encoding.DER))
     draft.replace(path)
     return certificate
 
 
-def _issue(key: rsa.RSAPrivateKey) -> x509.Certificate:
-    """Self-signed, with what OPC 10000-6, 6.2.2 asks for. The ApplicationUri comes first: some stacks look at
-    the first name only."""
+def _issue(key: rsa.RSAPrivateKey, names: list[x509.GeneralName]) -> x509.Certificate:
+    """Self-signed, with what OPC 10000-6, 6.2.2 asks for."""
     host = socket.gethostname()
     name = x509.Name(
         [x509.NameAttribute(NameOID.COMMON_NAME, "Weft"), x509.NameAttribute(NameOID.DOMAIN_COMPONENT, host)]
@@ -110,7 +134,6 @@ def _issue(key: rsa.RSAPrivateKey) -> x509.Certificate:
         encipher_only=False,
         decipher_only=False,
     )
-    names = [x509.UniformResourceIdentifier(f"urn:{host}:weft"), x509.DNSName(host)]
     purposes = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
     return (
         x509.CertificateBuilder(name, name, public, x509.random_serial_number())
