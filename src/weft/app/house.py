@@ -1,6 +1,6 @@
 """The composition root: the only place that knows everybody. One running plant is a :class:`House`.
 
-Floors from the ground: bus, history, edge, lines, web. They start in this order, each once the one below is
+Floors from the ground: bus, history, edge, destinations, lines, web. They start in this order, each once the one below is
 ready, and stop from the top, so that nothing is produced that nobody keeps.
 """
 
@@ -17,8 +17,9 @@ import msgspec
 from litestar import Router, get, post
 from litestar.params import FromQuery
 
-from weft import catalog, connect, console, edge, history, web
+from weft import catalog, connect, console, destinations, edge, history, web
 from weft.app.folder import bus_address, bus_server, history_folder, load, state_of
+from weft.app.outlets import Outlets
 from weft.bus import NatsBus, Stream, StreamState
 from weft.catalog import routes as catalog_routes
 from weft.history import routes as history_routes
@@ -68,6 +69,7 @@ class House:
         self._server = bus_server(self.settings, self.state)
         self.bus = NatsBus(partial(bus_address, self.settings, self._server), clock=self.clock)
         self._edge = self._make_edge()
+        self._outlets = self._make_outlets()
         self.history: history.Store
 
     async def run(self, ready: Callable[[str], None]) -> None:
@@ -96,9 +98,14 @@ class House:
                     [
                         ("history", [Service("history", self._keep)]),
                         ("edge", [Service("edge", self._edge.run)]),
+                        ("destinations", self._outlets.services(self._plant)),
                         (
                             "lines",
-                            [self._line(name, _connector(c)) for name, c in self._plant.connections.items()],
+                            [
+                                self._line(name, _connector(c))
+                                for name, c in self._plant.connections.items()
+                                if self._runs(c)
+                            ],
                         ),
                         ("web", [self._vital(Service("web", self._serve)), Service("watch", self._watch)]),
                     ]
@@ -116,6 +123,9 @@ class House:
     def lines(self) -> Sequence[connect.Status]:
         return [line.status for line in self._lines.values()]
 
+    def destinations(self) -> Sequence[destinations.Status]:
+        return self._outlets.statuses()
+
     def services(self) -> Sequence[Service]:
         return self._supervisor.services
 
@@ -132,10 +142,13 @@ class House:
                 connectors = {
                     name: _connector(plant.connections[name])
                     for name in (*changes.connections_added, *changes.connections_changed)
+                    if self._runs(plant.connections[name])
                 }
+                self._outlets.prepare(plant, changes)
                 self._plant = plant
                 self._edge.apply(self._signals())
                 await self._change_lines(changes, connectors)
+                await self._outlets.follow(plant, changes, self._supervisor.floors["destinations"])
                 self._tell_applied(changes)
             return list(changes.lines())
 
@@ -225,6 +238,21 @@ class House:
         made.apply(self._signals())
         return made
 
+    def _make_outlets(self) -> Outlets:
+        return Outlets(
+            bus=self.bus,
+            stream=SAMPLES,
+            clock=self.clock,
+            folder=self.state / "destinations",
+            tell=self._edge.tell,
+            newest=lambda handles: self.history.snapshot(handles),  # noqa: PLW0108  # opened later
+            edge=self.settings["edge"].name,
+        )
+
+    def _runs(self, connection: catalog.Connection) -> bool:
+        """Whether it is this Weft's, of those that share the plant's folder."""
+        return bool(connection.edge == self.settings["edge"].name)
+
     def _points(self, name: str) -> list[connect.Point]:
         return [
             connect.Point(signal.handle, signal.path, signal.address, signal.type)
@@ -254,10 +282,10 @@ class House:
         floor = self._supervisor.floors["lines"]
         for name in (*changes.connections_removed, *changes.connections_changed):
             await floor.remove(f"line {name}")
-            del self._lines[name]
+            self._lines.pop(name, None)
         for name, connector in connectors.items():
             floor.add(self._line(name, connector))
-        for name in changes.points_changed:
+        for name in (name for name in changes.points_changed if name in self._lines):
             self._lines[name].update(self._points(name))
 
     def _tell_applied(self, changes: catalog.Changes) -> None:
@@ -296,10 +324,11 @@ def _router(house: House) -> Router:
 
     @get("/status")
     async def status() -> dict[str, Any]:
-        """Connections, streams and services as they are now."""
+        """Connections, destinations, streams and services as they are now."""
         return {
             "plant": house.plant().name,
             "connections": msgspec.to_builtins(house.lines()),
+            "destinations": msgspec.to_builtins(house.destinations()),
             "streams": msgspec.to_builtins(await house.streams()),
             "services": [
                 {"name": s.name, "state": str(s.state), "restarts": s.restarts, "failure": s.failure}

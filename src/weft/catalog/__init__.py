@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import weft.catalog.skeleton as skeleton  # noqa: PLR0402  # mypy does not find it the other way
-from weft.catalog.api import Connection, Plant
+from weft.catalog.api import Connection, Destination, Plant
 from weft.catalog.changes import Changes, diff
 from weft.catalog.findings import Finding, Findings, Severity
 from weft.catalog.handles import Handles
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Changes",
     "Connection",
+    "Destination",
     "Finding",
     "Findings",
     "Handles",

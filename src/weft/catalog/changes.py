@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from weft.catalog.api import Connection, Plant
+from weft.catalog.api import Connection, Destination, Plant
 from weft.catalog.redact import HIDDEN, redacted
 from weft.model import Signal
 from weft.model.values import type_name
@@ -21,7 +21,8 @@ LONGEST: Final = 12  # lines per kind before the rest is only counted
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
     """Names of what differs, in the plants' order. ``connections_changed`` must reconnect; ``points_changed``
-    are connections of which only the signals to read differ; ``connections_described`` need nothing.
+    are connections of which only the signals to read differ; ``connections_described`` need nothing. The same holds
+    of destinations; ``destinations_signals`` are those that go on with others.
     ``settings`` names tables, ``header`` fields of the plant. :meth:`lines` are for people."""
 
     connections_added: tuple[str, ...] = ()
@@ -41,6 +42,11 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     logic_added: tuple[str, ...] = ()
     logic_removed: tuple[str, ...] = ()
     logic_changed: tuple[str, ...] = ()
+    destinations_added: tuple[str, ...] = ()
+    destinations_removed: tuple[str, ...] = ()
+    destinations_changed: tuple[str, ...] = ()
+    destinations_signals: tuple[str, ...] = ()
+    destinations_described: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     header: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
@@ -74,6 +80,7 @@ def diff(old: Plant, new: Plant) -> Changes:
         **_of("assets", old.assets, new.assets),
         **_of("types", old.types, new.types),
         **_of("logic", old.logic, new.logic),
+        **_of_outlets(old.destinations, new.destinations),
         settings=_differing(old.settings, new.settings),
         header=tuple(field for field in HEADER if getattr(old, field) != getattr(new, field)),
     )
@@ -97,7 +104,26 @@ def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...
 
 
 def _reconnects(old: Connection, new: Connection) -> bool:
-    return (old.protocol, old.config) != (new.protocol, new.config)
+    return (old.protocol, old.config, old.edge) != (new.protocol, new.config, new.edge)
+
+
+def _of_outlets(old: Mapping[str, Destination], new: Mapping[str, Destination]) -> dict[str, tuple[str, ...]]:
+    names = _names(old, new)
+    kept = {name: (old[name], new[name]) for name in names["changed"]}
+    anew = [name for name, (a, b) in kept.items() if _is_other(a, b)]
+    others = [name for name, (a, b) in kept.items() if name not in anew and a.signals != b.signals]
+    return {
+        "destinations_added": names["added"],
+        "destinations_removed": names["removed"],
+        "destinations_changed": tuple(anew),
+        "destinations_signals": tuple(others),
+        "destinations_described": tuple(name for name in kept if name not in anew and name not in others),
+    }
+
+
+def _is_other(old: Destination, new: Destination) -> bool:
+    described = {"signals": new.signals, "description": new.description, "owner": new.owner}
+    return msgspec.structs.replace(old, **described) != new
 
 
 def _points(plant: Plant) -> dict[str, list[tuple[Any, ...]]]:
@@ -116,6 +142,7 @@ def _lines(old: Plant, new: Plant, changes: Changes) -> Iterator[str]:
     for table in changes.settings:
         yield f"~ [{table}] {_fields(old.settings.get(table), new.settings.get(table))} (from the next start)"
     yield from _of_connections(old, new, changes)
+    yield from _of_destinations(old.destinations, new.destinations, changes)
     for kind in ("type", "asset", "signal"):
         yield from _kind(kind, changes, getattr(old, f"{kind}s"), getattr(new, f"{kind}s"))
     yield from _kind("logic", changes, old.logic, new.logic)
@@ -140,8 +167,29 @@ def _of_connections(old: Plant, new: Plant, changes: Changes) -> Iterator[str]:
         yield f"~ connection {name} {_fields(old.connections[name], new.connections[name])}"
 
 
+def _of_destinations(
+    old: Mapping[str, Destination], new: Mapping[str, Destination], changes: Changes
+) -> Iterator[str]:
+    for name in changes.destinations_added:
+        yield f"+ destination {name} ({new[name].protocol}, {_many(len(new[name].signals))})"
+    for name in changes.destinations_removed:
+        yield f"- destination {name} ({old[name].protocol}, {_many(len(old[name].signals))})"
+    for name in changes.destinations_changed:
+        a, b = old[name], new[name]
+        same = a.protocol == b.protocol and a.config != b.config
+        yield f"~ destination {name} begins anew: {_fields(a.config, b.config) if same else _fields(a, b)}"
+    for name in changes.destinations_signals:
+        before, after = (_many(len(plant[name].signals)) for plant in (old, new))
+        yield f"~ destination {name} goes on, sending other signals ({before} → {after})"
+    for name in changes.destinations_described:
+        yield f"~ destination {name} {_fields(old[name], new[name])}"
+
+
 def _count(plant: Plant, connection: str) -> str:
-    number = sum(signal.connection == connection for signal in plant.signals.values())
+    return _many(sum(signal.connection == connection for signal in plant.signals.values()))
+
+
+def _many(number: int) -> str:
     return "1 signal" if number == 1 else f"{number:,} signals"
 
 
@@ -165,7 +213,7 @@ def _fields(old: Any, new: Any) -> str:
     before, after = _flat(old), _flat(new)
     told = []
     for key in dict.fromkeys([*before, *after]):
-        if key in {"config", "handle"} or before.get(key) == after.get(key):
+        if key in {"config", "handle", "signals"} or before.get(key) == after.get(key):
             continue
         told.append(f"{key}: {_say(before.get(key))} → {_say(after.get(key))}")
     return "; ".join(told) or "a secret changed"

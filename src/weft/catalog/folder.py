@@ -18,7 +18,7 @@ from weft.catalog.shape import Problem
 __all__ = ["HEADER", "PARTS", "Document", "Folder", "Place", "bad_name", "bad_path"]
 
 HEADER: Final = "plant.toml"
-PARTS: Final = ("types", "assets", "connections", "signals", "logic")
+PARTS: Final = ("types", "assets", "connections", "signals", "logic", "destinations")
 
 LARGEST_TOML: Final = 8 * 1024 * 1024
 LARGEST_CSV: Final = 64 * 1024 * 1024
@@ -135,7 +135,9 @@ class Folder:
                     remedy = f"Did you mean {near[0]!r}?"
                     self.findings.warn((f"{name}/", 0), "This folder is not read.", remedy)
             elif entry.suffix in {".toml", ".csv"}:
-                place = "signals/" if entry.suffix == ".csv" else "types/, assets/ or connections/"
+                place = (
+                    "signals/" if entry.suffix == ".csv" else "types/, assets/, connections/ or destinations/"
+                )
                 self.findings.warn((name, 0), "This file is not read.", f"Move it to {place}.")
 
     def _files(self, part: str, suffix: str) -> list[str]:

@@ -3,7 +3,7 @@ up decides (signal, then type, then asset and its parents, then plant)."""
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -13,6 +13,7 @@ __all__ = [
     "LIMITS",
     "AssetForm",
     "ConnectionForm",
+    "DestinationForm",
     "Parameter",
     "PlantForm",
     "RuleForm",
@@ -112,6 +113,22 @@ class ConnectionForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     description: str = ""
     owner: str | None = None
     methods: tuple[str, ...] = ()
+    edge: str = ""
+
+
+class DestinationForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file in destinations/, without the one table that is named after the protocol. ``signals`` and ``without``
+    are patterns of paths."""
+
+    description: str = ""
+    owner: str | None = None
+    signals: tuple[str, ...] = ("**",)
+    without: tuple[str, ...] = ()
+    edge: str = ""
+    backlog_rate: float = 50_000.0
+    batch_rows: int = 5_000
+    batch_seconds: float = 0.05
+    begin: Literal["now", "oldest"] = "now"
 
 
 class RuleForm(

@@ -10,6 +10,7 @@ import msgspec
 
 from weft.catalog.api import Connection, Plant
 from weft.catalog.connections import Line, Lines, read_connections
+from weft.catalog.destinations import read_destinations
 from weft.catalog.findings import Findings, Report
 from weft.catalog.folder import Folder
 from weft.catalog.formulas import Formulas
@@ -56,12 +57,14 @@ def load(folder: Path, *, handles: Handles | None = None, environ: Mapping[str, 
     formulas = Formulas(hierarchy.site, signals, made.paths, findings, quiet=bool(files.broken))
     made.resolve(signals, formulas)
     rules = read_rules(files, signals, formulas, hierarchy.site)
+    destinations = read_destinations(files, signals, header.plant.owner)
     hierarchy.report_lookalikes(findings)
     if findings.wrong:
         return Loaded(None, findings.ordered())
     numbered = _numbered(signals, made.formerly, handles)
     plant = _plant(header, hierarchy, types, lines, numbered)
-    return Loaded(msgspec.structs.replace(plant, logic=rules), findings.ordered())
+    plant = msgspec.structs.replace(plant, logic=rules, destinations=destinations)
+    return Loaded(plant, findings.ordered())
 
 
 def _numbered(
@@ -111,6 +114,7 @@ def _connection(line: Line, assets: list[str], owner: str) -> Connection:
         description=line.form.description,
         owner=owner if line.form.owner is None else line.form.owner,
         methods=line.form.methods,
+        edge=line.form.edge,
     )
 
 

@@ -8,14 +8,19 @@ from functools import lru_cache
 from weft.catalog.api import Plant
 from weft.model import Signal
 
-__all__ = ["matching"]
+__all__ = ["form_of", "matching"]
 
 
 def matching(plant: Plant, pattern: str) -> list[Signal]:
     """The signals whose path, or its end, matches: ``*`` and ``?`` stay within a name, ``**`` is any number of
     names. ``mill/*`` are the signals of every mill, ``line1/**`` all that is below a line1, ``**`` all."""
-    form = _form(pattern.strip("/"))
+    form = form_of(pattern)
     return [signal for path, signal in plant.signals.items() if form.fullmatch(path)]
+
+
+def form_of(pattern: str) -> re.Pattern[str]:
+    """What a whole path must be to match."""
+    return _form(pattern.strip("/"))
 
 
 @lru_cache(maxsize=64)

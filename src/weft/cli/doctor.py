@@ -117,6 +117,8 @@ def _running(plant: Path) -> Iterator[Finding]:
     yield Finding(True, f"{status['plant']} runs")
     for line in status["connections"]:
         yield from _connection(line)
+    for outlet in status.get("destinations", ()):
+        yield from _destination(outlet)
     for service in status["services"]:
         if service["state"] != "running":
             yield Finding(False, f"service {service['name']} is {service['state']}", service["failure"])
@@ -130,6 +132,22 @@ def _connection(line: dict[str, Any]) -> Iterator[Finding]:
     )
     for path, reason in line["refused"].items():
         yield Finding(False, f"signal {path}: {reason}", "Correct its address in the plant's folder.")
+
+
+def _destination(outlet: dict[str, Any]) -> Iterator[Finding]:
+    words = f"destination {outlet['name']} is {outlet['state']}"
+    waiting = f", {outlet['waiting_samples']:,} samples wait" if outlet["waiting_samples"] else ""
+    yield Finding(
+        outlet["state"] == "up",
+        words + (f": {outlet['reason']}" if outlet["reason"] else "") + waiting,
+        "Is the other side on and reachable? What waits is sent when it is.",
+    )
+    if outlet["lost"]:
+        yield Finding(
+            False,
+            f"destination {outlet['name']} missed {outlet['lost']:,} messages",
+            "It was away for longer than the stream keeps.",
+        )
 
 
 _LOOKS: Final[tuple[Callable[[Path], Iterator[Finding]], ...]] = (

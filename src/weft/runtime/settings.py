@@ -61,10 +61,13 @@ class HistorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Samples are published every ``flush_seconds``; at most ``queue_rows`` of them wait per connection."""
+    """Samples are published every ``flush_seconds``; at most ``queue_rows`` of them wait per connection. ``name``:
+    which of several Wefts that share the plant's folder this is; it runs the connections and destinations whose
+    ``edge`` says so."""
 
     flush_seconds: Seconds = 0.05
     queue_rows: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
+    name: str = ""
 
 
 TABLES: Final[dict[str, type[msgspec.Struct]]] = {
