@@ -46,8 +46,19 @@ async function main() {
   for (let i = 0; i < 10; i++) counters.push(variable(`counter${i}`, DataType.Int32, -1));
   await server.start();
   console.log(`port ${server.endpoints[0].port}`);
+  let ticking;
   readline.createInterface({ input: process.stdin }).on("line", async (line) => {
     const [, nodes, values, first] = line.split(" ").map(Number);
+    if (line.startsWith("tick")) {
+      const [, interval, ticked] = line.split(" ").map(Number);
+      let value = 0;
+      clearInterval(ticking);
+      ticking = setInterval(() => {
+        for (const counter of counters.slice(0, ticked)) counter.setValueFromSource(new Variant({ dataType: DataType.Int32, value }));
+        value++;
+      }, interval);
+      return console.log("done");
+    }
     for (let value = first; value < first + values; value++) {
       for (const counter of counters.slice(0, nodes)) counter.setValueFromSource(new Variant({ dataType: DataType.Int32, value }));
       await new Promise(setImmediate);

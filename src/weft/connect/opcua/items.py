@@ -51,7 +51,7 @@ class Items:
         self._subscription = subscription
         self._handles = handles
         self._link = link
-        self._made: dict[Point, tuple[int, int]] = {}  # client handle, the server's id
+        self._made: dict[Point, tuple[int, int, int]] = {}  # client handle, the server's id, its queue
         self.refused: set[Point] = set()
 
     def attach(self, session: Session) -> None:
@@ -60,7 +60,14 @@ class Items:
 
     def facts(self) -> list[Item]:
         """What another process needs to go on with these items."""
-        return [Item(point.handle, *made, digest(point)) for point, made in self._made.items()]
+        return [
+            Item(point.handle, client, server, digest(point), queue)
+            for point, (client, server, queue) in self._made.items()
+        ]
+
+    def queues(self) -> dict[int, int]:
+        """By signal, how many samples the server keeps while the line is away."""
+        return {point.handle: queue for point, (_, _, queue) in self._made.items()}
 
     async def adopt(self, items: Sequence[Item], points: Sequence[Point]) -> None:
         """Takes over items that an earlier process has made; those that nobody wants any more are deleted."""
@@ -71,7 +78,7 @@ class Items:
             if point is None:
                 orphans.append(item.server)
                 continue
-            self._made[point] = (item.client, item.server)
+            self._made[point] = (item.client, item.server, item.queue)
             self._handles.restore(item.client, item.signal)
         await self._forget(orphans)
 
@@ -120,7 +127,7 @@ class Items:
         for (point, node), handle, result in zip(asked, given, results, strict=True):
             code = int(result.StatusCode.value)
             if not code & 0x80000000:
-                self._made[point] = (handle, int(result.MonitoredItemId))
+                self._made[point] = (handle, int(result.MonitoredItemId), int(result.RevisedQueueSize))
                 continue
             self._handles.drop(handle)
             if filtered and point.address.deadband and code in _NO_FILTER:
@@ -168,7 +175,7 @@ class Items:
     async def _delete(self, points: Sequence[Point]) -> None:
         ids = []
         for point in points:
-            handle, item = self._made.pop(point)
+            handle, item, _ = self._made.pop(point)
             self._handles.drop(handle)
             ids.append(item)
         await self._forget(ids)

@@ -62,12 +62,14 @@ class Facts(msgspec.Struct, kw_only=True):
 
 
 class Item(NamedTuple):
-    """A monitored item: the signal, the number that it has in messages, the number that the server gave it."""
+    """A monitored item: the signal, the number that it has in messages, the number that the server gave it, and how
+    many samples the server keeps."""
 
     signal: int
     client: int
     server: int
     digest: int
+    queue: int
 
 
 def owner(config: Config) -> str:
@@ -84,7 +86,7 @@ def digest(point: Point) -> int:
 
 def pack(items: Iterable[Item]) -> bytes:
     """Small: 100,000 items take half a megabyte. Empty when they are too many to be remembered."""
-    rows = np.array(list(items), dtype=np.int64).reshape(-1, 4)
+    rows = np.array(list(items), dtype=np.int64).reshape(-1, 5)
     if not len(rows):
         return b""
     rows[:, :3] = np.diff(rows[:, :3], axis=0, prepend=0)
@@ -98,11 +100,11 @@ def unpack(packed: bytes) -> list[Item]:
         return []
     inflate = zlib.decompressobj()
     try:
-        raw = inflate.decompress(packed, _MOST_ITEMS * 32)
+        raw = inflate.decompress(packed, _MOST_ITEMS * 40)
     except zlib.error as error:
         raise ValueError(str(error)) from error
-    if len(raw) % 32:
+    if len(raw) % 40:
         raise ValueError("a part of an item")
-    rows = np.frombuffer(raw, "<i8").reshape(4, -1).T.copy()
+    rows = np.frombuffer(raw, "<i8").reshape(5, -1).T.copy()
     rows[:, :3] = np.cumsum(rows[:, :3], axis=0)
     return [Item(*row) for row in rows.tolist()]

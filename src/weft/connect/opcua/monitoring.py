@@ -49,6 +49,7 @@ class Monitoring:
             seen=seen,
             before=self._holes.before,
             happened=self._alarms.happened,
+            queues=self._queues,
         )
         self._items: Items
 
@@ -123,6 +124,9 @@ class Monitoring:
         document = facts.document()
         if document != self._link.recall():
             await anyio.to_thread.run_sync(self._link.remember, document)
+
+    def _queues(self) -> dict[int, int]:
+        return self._items.queues()
 
     def _alive(self) -> None:
         self.subscription.alive()

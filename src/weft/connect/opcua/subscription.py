@@ -4,7 +4,7 @@ its session: :meth:`Subscription.attach` goes on with it where it was."""
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import anyio
@@ -58,6 +58,7 @@ class Subscription:
         seen: Seen | None = None,
         before: Callable[[Batch], Awaitable[Batch]] = _as_it_is,
         happened: Callable[[int, list[Any]], None] = lambda handle, fields: None,
+        queues: Callable[[], Mapping[int, int]] = dict,
     ) -> None:
         self.id = 0
         self.silence = LONGEST_SILENCE  # s: how long the server may be silent
@@ -67,6 +68,8 @@ class Subscription:
         self._seen = seen or Seen()
         self._before = before
         self._happened = happened
+        self._queues = queues
+        self._filled = False  # the next message holds what has gathered while the line was away
         self._acknowledge: list[Any] = []
         self._unstored: set[int] = set()
         self._order = anyio.Lock(fast_acquire=True)
@@ -102,7 +105,7 @@ class Subscription:
         """Goes on with a subscription that an earlier process of ours has made. What the server still holds of it
         may be stored already: samples that are not newer than what was seen are left out."""
         self.id, self.silence = number, silence or LONGEST_SILENCE
-        self._inherited = self._reattached = True
+        self._inherited = self._reattached = self._filled = True
         self.alive()
 
     def attach(self, session: Session) -> None:
@@ -110,7 +113,7 @@ class Subscription:
         self._session = session
         self._order = anyio.Lock(fast_acquire=True)
         self._publishers = session.config.publish_requests
-        self._reattached = True
+        self._reattached = self._filled = True
         self.alive()
 
     async def transfer(self) -> None:
@@ -220,12 +223,29 @@ class Subscription:
             return
         lost = await self._republish(expected, missing) if self._last is not None and missing else 0
         if not note.keep_alive:
+            if self._filled:
+                note, self._filled = note._replace(batches=[self._overflown(b) for b in note.batches]), False
             # Nobody knows whose samples were lost: all that come next stand behind a gap.
             await self._emit(note, Flag.OVERFLOW if lost else 0)
         # A keep-alive bears the number of the next message.
         self._last = _previous(note.sequence) if note.keep_alive else note.sequence
         if lost:
             raise Renewal(f"{self._session.config.endpoint} has lost {lost} messages.")
+
+    def _overflown(self, batch: Batch) -> Batch:
+        """Marks the first sample of each signal whose queue at the server was full: not all servers set the bit."""
+        queues = self._queues()
+        signals, first, counts = np.unique(batch.signal, return_index=True, return_counts=True)
+        full = [
+            row
+            for signal, row, n in zip(signals.tolist(), first.tolist(), counts.tolist(), strict=True)
+            if n >= queues.get(signal, n + 1) > 1
+        ]
+        if not full:
+            return batch
+        flags = batch.flags.copy()
+        flags[full] |= np.uint16(Flag.OVERFLOW)
+        return batch.replace(flags=flags)
 
     async def _republish(self, first: int, count: int) -> int:
         """How many could not be had again."""

@@ -13,6 +13,7 @@ import pytest
 
 from weft.connect import Line, Point, Recorder
 from weft.connect.opcua import Address, Config, OpcUa
+from weft.model import Flag, Row
 from weft.runtime import SystemClock
 
 HERE = pathlib.Path(__file__).parent
@@ -91,6 +92,7 @@ class Watch:
 
     def __init__(self, connector, points):
         self.batches = []
+        self.events = []
         self._news = anyio.Event()
         self.line = Line(
             "peer", connector, points, clock=SystemClock(), forward=self._forward, tell=self.tell
@@ -100,7 +102,8 @@ class Watch:
     def status(self):
         return self.line.status
 
-    def tell(self, *_):
+    def tell(self, *events):
+        self.events += events
         news, self._news = self._news, anyio.Event()
         news.set()
 
@@ -154,6 +157,38 @@ class Kit:
                 yield watch
                 group.cancel_scope.cancel()
 
+    @staticmethod
+    async def killed(endpoint, folder, prefix, counters=3, times=3):
+        """The connector in a process that is killed again and again; what it has stored, without what it made up."""
+        kept, memory = folder / "kept", folder / "memory"
+        command = [
+            sys.executable,
+            str(HERE / "victim.py"),
+            endpoint,
+            str(kept),
+            str(memory),
+            str(counters),
+            prefix,
+        ]
+        kept.touch()
+        for _ in range(times):
+            before = kept.stat().st_size
+            with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as victim:  # noqa: ASYNC220  # starting it takes no time
+                try:
+                    with anyio.fail_after(20):
+                        while kept.stat().st_size < before + 8000:  # noqa: ASYNC110  # another process writes
+                            await anyio.sleep(0.02)
+                finally:
+                    victim.kill()
+                assert victim.stderr.read() == b""
+            await anyio.sleep(1)
+        rows = [line.split() for line in kept.read_text().splitlines()]
+        return [
+            Row(int(s), int(t), int(value), 0, int(status), int(flags))
+            for s, t, value, status, flags in rows
+            if value != "None" and not int(flags) & (Flag.SYNTHETIC | Flag.REPEATED)
+        ]
+
 
 @pytest.fixture(scope="session")
 def kit():
@@ -174,3 +209,39 @@ def node_opcua():
         if done.returncode:
             pytest.skip(f"npm ci failed: {done.stderr.strip().splitlines()[-1:]}")
     return NODE
+
+
+class NodePeer:
+    def __init__(self, scripts, folder):
+        command = ["node", str(scripts / "server.js"), "--folder", str(folder)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        self.process = subprocess.Popen(command, text=True, **pipes)
+        self.url = f"opc.tcp://127.0.0.1:{self._line('port ').split()[1]}"
+
+    def _line(self, beginning):
+        """The next line that begins so; its warnings come the same way."""
+        for line in self.process.stdout:
+            if line.startswith(beginning):
+                return line
+        raise AssertionError("node-opcua ended")
+
+    async def tell(self, *words):
+        def ask():
+            print(*words, file=self.process.stdin, flush=True)
+            self._line("done")
+
+        await anyio.to_thread.run_sync(ask)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def node_peer(node_opcua, tmp_path_factory):
+    """A node-opcua server of this module's own."""
+    peer = NodePeer(node_opcua, tmp_path_factory.mktemp("node"))
+    yield peer
+    peer.kill()

@@ -97,15 +97,37 @@ async def count(server, nodes, values, first):
             await asyncio.sleep(0)
 
 
+async def tick(server, seconds, nodes):
+    """Counters that count for ever, each value once."""
+    space = await server.get_namespace_index("urn:peer:plant")
+    counters = [server.get_node(ua.NodeId(f"counter{i}", space)) for i in range(nodes)]
+    value = 0
+    while True:
+        for counter in counters:
+            await counter.write_value(value, V.Int64)
+        value += 1
+        await asyncio.sleep(seconds)
+
+
 async def main(options):
     server = await make(options["port"], options.get("folder"), options.get("users") or {})
+    ticking = None
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     async with server:
+        if options.get("history"):
+            space = await server.get_namespace_index("urn:peer:plant")
+            await server.historize_node_data_change(
+                server.get_node(ua.NodeId("counter0", space)), period=None
+            )
         print("ready", flush=True)
         while line := (await lines.readline()).split():
             if line[0] == b"count":
                 await count(server, *map(int, line[1:]))
+            elif line[0] == b"tick":
+                ticking = asyncio.create_task(tick(server, float(line[1]), int(line[2])))
+            elif line[0] == b"still" and ticking is not None:
+                ticking.cancel()
             elif line[0] == b"add":
                 space = await server.get_namespace_index("urn:peer:plant")
                 await server.nodes.objects.add_variable(ua.NodeId("late", space), "late", 7.0)

@@ -33,7 +33,9 @@ async def test_killed_server_gives_bad_quality_and_its_return_samples_again(make
     assert rows[0].flags == Flag.FIRST
     assert rows[1].flags == Flag.SYNTHETIC
     assert rows[2].flags & Flag.FIRST
-    assert max(rows[:-1], key=lambda row: row.time).status == 0, "a value that stands again must not look lost"
+    assert max(rows[:-1], key=lambda row: row.time).status == 0, (
+        "a value that stands again must not look lost"
+    )
 
 
 @pytest.mark.card("opcua", "line_quality")

@@ -1,7 +1,5 @@
 """The connector on software of others: a node-opcua server."""
 
-import subprocess
-
 import anyio
 import pytest
 
@@ -13,36 +11,9 @@ pytestmark = [pytest.mark.anyio, pytest.mark.card("opcua", "outside_peer")]
 SPACE = "nsu=urn:node:plant;s="
 
 
-class NodePeer:
-    def __init__(self, scripts, folder):
-        command = ["node", str(scripts / "server.js"), "--folder", str(folder)]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        self.process = subprocess.Popen(command, text=True, **pipes)
-        self.url = f"opc.tcp://127.0.0.1:{self._line('port ').split()[1]}"
-
-    def _line(self, beginning):
-        """The next line that begins so; its warnings come the same way."""
-        for line in self.process.stdout:
-            if line.startswith(beginning):
-                return line
-        raise AssertionError("node-opcua ended")
-
-    async def tell(self, *words):
-        def ask():
-            print(*words, file=self.process.stdin, flush=True)
-            self._line("done")
-
-        await anyio.to_thread.run_sync(ask)
-
-
 @pytest.fixture(scope="module")
-def node(node_opcua, tmp_path_factory):
-    peer = NodePeer(node_opcua, tmp_path_factory.mktemp("node"))
-    yield peer
-    peer.process.kill()
-    peer.process.wait()
-    peer.process.stdin.close()
-    peer.process.stdout.close()
+def node(node_peer):
+    return node_peer
 
 
 async def test_values_and_statuses(node, kit):
