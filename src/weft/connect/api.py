@@ -112,7 +112,9 @@ class Connector(Protocol):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """Something readable on the other side; ``address`` is what a plant's folder would say."""
+    """Something on the other side; ``address`` is what a plant's folder would say. ``kind`` is ``variable``, or
+    ``object`` and ``method`` for what has no value and is listed because its type (``semantic``) says what is there.
+    ``history``: the other side keeps it; ``rank``: 0 one value, 1 a list, 2 a matrix."""
 
     name: str
     address: dict[str, Any]
@@ -126,6 +128,9 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     states: dict[int, str] = {}
     semantic: str = ""
+    kind: str = "variable"
+    history: bool = False
+    rank: int = 0
 
 
 @runtime_checkable
