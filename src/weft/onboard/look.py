@@ -43,11 +43,8 @@ def _hosts(text: str) -> Iterable[str]:
         start, dash, end = text.rpartition("-")
         if dash and _is_address(start):
             first = ipaddress.IPv4Address(start)
-            last = (
-                ipaddress.IPv4Address(end)
-                if "." in end
-                else ipaddress.IPv4Address(int(first) & ~0xFF | int(end))
-            )
+            # "10.0.0.5-20" counts in the last byte.
+            last = ipaddress.IPv4Address(end if "." in end else f"{start.rpartition('.')[0]}.{end}")
             if last < first:
                 raise ValueError("it ends before it begins")
             return (str(ipaddress.IPv4Address(number)) for number in range(int(first), int(last) + 1))
