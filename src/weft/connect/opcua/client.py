@@ -9,7 +9,7 @@ from typing import Any, Final
 import anyio
 
 from weft.connect.api import Found, Link, Point, Write
-from weft.connect.opcua import browse as walk
+from weft.connect.opcua.browse import Page
 from weft.connect.opcua.calls import call
 from weft.connect.opcua.config import Config
 from weft.connect.opcua.faults import first_of
@@ -19,6 +19,7 @@ from weft.connect.opcua.present import Clocks, Present, read_now
 from weft.connect.opcua.seen import Seen
 from weft.connect.opcua.session import Session, discover, session
 from weft.connect.opcua.subscription import Renewal
+from weft.connect.opcua.survey import survey
 from weft.connect.opcua.writing import Writing
 from weft.model import Batch
 from weft.runtime import Retry, get_logger
@@ -61,10 +62,12 @@ class Client:
             self._session = self._writing = None
 
     async def browse(self, start: str) -> AsyncIterator[Found]:
-        async with session(self._config) as opened:
-            with opened.explained():
-                async for found in walk.browse(opened, start):
-                    yield found
+        async for page in survey(self._config, start):
+            for found in page.found:
+                yield found
+
+    def survey(self, start: str, cursor: bytes) -> AsyncIterator[Page]:
+        return survey(self._config, start, cursor)
 
     async def probe(self) -> str:
         return _summary(await discover(self._config))

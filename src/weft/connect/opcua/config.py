@@ -9,14 +9,15 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from weft.connect.opcua import paths
+from weft.connect.opcua import paths, profile
 from weft.runtime import NeedsHuman
 from weft.ua import nodes
 
-__all__ = ["Address", "Config", "Policy", "Security"]
+__all__ = ["Address", "Config", "Mode", "Policy", "Security"]
 
 Security = Literal["SignAndEncrypt", "Sign", "none"]
 Policy = Literal["Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss"]
+Mode = Literal["auto", "subscribe", "read"]
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,6 +29,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     server to connect (reverse connect), which must call itself ``server_uri``. ``outage_budget`` is how long a line
     may be away without a sample being lost: queues and lifetimes at the server are asked for by it; ``queue_size``
     None follows from it. ``events`` are nodes whose alarms and conditions are received, i=2253 is the whole server.
+    ``profile`` says what kind of server it is (profiles.toml), ``mode`` how values are had: ``subscribe``, ``read``
+    (every ``publishing_interval`` all of them in batches), or as the profile says.
     """
 
     endpoint: str
@@ -50,6 +53,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     publish_requests: int = 3
     timeout: float = 5.0
     events: tuple[str, ...] = ()
+    profile: str = profile.AUTO
+    mode: Mode = "auto"
 
     def __post_init__(self) -> None:
         url = urlsplit(self.endpoint)
@@ -67,6 +72,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError("queue_size must be between 1 and 1000000")
         if not 0 <= self.outage_budget <= 86_400:
             raise ValueError("outage_budget must be between 0 and 86400 seconds")
+        if self.profile not in profile.known():
+            raise ValueError(f"there is no profile {self.profile!r}; there are {', '.join(profile.known())}")
         self._check_way_in()
         for node in self.events:
             nodes.parse(node)

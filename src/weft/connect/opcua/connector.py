@@ -40,9 +40,15 @@ class OpcUa:
         await (await self._load()).run(link)
 
     async def browse(self, start: str = "") -> AsyncIterator[Found]:
-        """Variables below the node ``start`` (default: the Objects folder without the Server object)."""
+        """Variables, methods and objects with a type of their own: below the node ``start``, of what fits the pattern
+        ``start`` (``Machine/**/Temp*``), or all of the Objects folder without the Server object."""
         async for found in (await self._load()).browse(start):
             yield found
+
+    async def survey(self, start: str = "", cursor: bytes = b"") -> AsyncIterator[Any]:
+        """As :meth:`browse` in pages (``found``, ``cursor()``): a cursor's bytes go on where its page ended."""
+        async for page in (await self._load()).survey(start, cursor):
+            yield page
 
     @classmethod
     def discover(cls, scope: Scope) -> AsyncIterator[Place]:
