@@ -3,7 +3,7 @@
 "use strict";
 const path = require("path");
 const readline = require("readline");
-const { OPCUAServer, OPCUACertificateManager, MessageSecurityMode, SecurityPolicy, DataType, Variant, VariantArrayType, StatusCodes, standardUnits } = require("node-opcua");
+const { OPCUAServer, OPCUACertificateManager, MessageSecurityMode, SecurityPolicy, DataType, Variant, VariantArrayType, StatusCodes, standardUnits, Range } = require("node-opcua");
 
 async function main() {
   const folder = process.argv[process.argv.indexOf("--folder") + 1];
@@ -23,7 +23,7 @@ async function main() {
   await server.initialize();
   const space = server.engine.addressSpace;
   const own = space.registerNamespace("urn:node:plant");
-  const machine = own.addObject({ organizedBy: space.rootFolder.objects, browseName: "Machine" });
+  const machine = own.addObject({ organizedBy: space.rootFolder.objects, browseName: "Machine", nodeId: "s=Machine" });
   const variable = (name, dataType, value, arrayType) => {
     const node = own.addVariable({ componentOf: machine, browseName: name, nodeId: `s=${name}`, dataType, valueRank: arrayType ? 1 : -1 });
     node.setValueFromSource(new Variant({ dataType, value, arrayType: arrayType || VariantArrayType.Scalar }));
@@ -38,6 +38,17 @@ async function main() {
   variable("Bytes", DataType.ByteString, Buffer.from([0, 255]));
   variable("Text", DataType.LocalizedText, { text: "Guten Tag", locale: "de" });
   variable("Doubles", DataType.Double, new Float64Array([1, 2.5]), VariantArrayType.Array);
+  const grid = own.addVariable({ componentOf: machine, browseName: "Grid", nodeId: "s=Grid", dataType: DataType.Double, valueRank: 2, arrayDimensions: [2, 2] });
+  grid.setValueFromSource(new Variant({ dataType: DataType.Double, arrayType: VariantArrayType.Matrix, dimensions: [2, 2], value: new Float64Array([1, 2, 3, 5]) }));
+  const span = own.addVariable({ componentOf: machine, browseName: "Span", nodeId: "s=Span", dataType: "Range" });
+  span.setValueFromSource(new Variant({ dataType: DataType.ExtensionObject, value: new Range({ low: 1, high: 2 }) }));
+  const levels = own.addEnumerationType({ browseName: "Levels", enumeration: ["low", "high"] });
+  const level = own.addVariable({ componentOf: machine, browseName: "Level", nodeId: "s=Level", dataType: levels });
+  level.setValueFromSource(new Variant({ dataType: DataType.Int32, value: 0 }));
+  variable("When", DataType.DateTime, new Date(0));
+  const method = own.addMethod(machine, { browseName: "Double", nodeId: "s=Double",
+    inputArguments: [{ name: "n", dataType: DataType.UInt32 }], outputArguments: [{ name: "twice", dataType: DataType.UInt32 }] });
+  method.bindMethod((inputs, context, done) => done(null, { statusCode: StatusCodes.Good, outputArguments: [{ dataType: DataType.UInt32, value: inputs[0].value * 2 }] }));
   variable("Failed", DataType.Double, 0).setValueFromSource(new Variant({ dataType: DataType.Double, value: 1 }), StatusCodes.BadSensorFailure);
   own.addAnalogDataItem({ componentOf: machine, browseName: "Temperature", nodeId: "s=Temperature", dataType: DataType.Double,
     engineeringUnitsRange: { low: 0, high: 100 }, engineeringUnits: standardUnits.degree_celsius,

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 import pytest
+from asyncua import Client
 
 from weft.connect import Line, Point, Recorder
 from weft.connect.opcua import Address, Config, OpcUa
@@ -71,6 +72,20 @@ def _shared_peer(tmp_path_factory):
 def peer(_shared_peer):
     """A server that nobody kills, with all security policies."""
     return _shared_peer
+
+
+@pytest.fixture(scope="module")
+def make_shared_peer():
+    """A server of this module's own."""
+    made = []
+
+    def make(**options):
+        made.append(Peer(**options).start())
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.kill()
 
 
 @pytest.fixture
@@ -145,6 +160,29 @@ class Kit:
                 group.start_soon(OpcUa(config).run, link)
                 yield link
                 group.cancel_scope.cancel()
+
+    @staticmethod
+    @asynccontextmanager
+    async def connected(config, points):
+        """The connector and its link, once the line is up."""
+        link, connector = Recorder(points), OpcUa(config)
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as group:
+                group.start_soon(connector.run, link)
+                await link.until(lambda: bool(link.details))
+                yield connector, link
+                group.cancel_scope.cancel()
+
+    @staticmethod
+    async def parent_of(url, name):
+        """The NodeId of an object below Objects, as text."""
+        async with Client(url) as client:
+            [node] = [
+                child
+                for child in await client.nodes.objects.get_children()
+                if (await child.read_browse_name()).Name == name
+            ]
+            return node.nodeid.to_string()
 
     @staticmethod
     @asynccontextmanager

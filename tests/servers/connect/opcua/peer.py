@@ -8,7 +8,7 @@ import sys
 import uuid
 from datetime import UTC, datetime
 
-from asyncua import Server, ua
+from asyncua import Server, ua, uamethod
 from asyncua.crypto.cert_gen import setup_self_signed_certificate
 from asyncua.crypto.permission_rules import SimpleRoleRuleset, User, UserRole
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -97,6 +97,45 @@ async def count(server, nodes, values, first):
             await asyncio.sleep(0)
 
 
+async def commands(server):
+    """Everything may be written, and there are methods, an enumeration and a matrix to write."""
+    space = await server.get_namespace_index("urn:peer:plant")
+    for name in (*SCALARS, *ARRAYS):
+        await server.get_node(ua.NodeId(name, space)).set_writable()
+    folder = await server.nodes.objects.add_folder(space, "Commands")
+    enum = await server.nodes.enum_data_type.add_data_type(space, "Mode")
+    more = {
+        "Mode": (ua.Variant(1, V.Int32), enum.nodeid, -1), "Duration": (ua.Variant(1.0, V.Double), ua.NodeId(290), -1),
+        "Anything": (ua.Variant(1, V.Byte), ua.NodeId(24), -1), "Numbers": (ua.Variant(None), ua.NodeId(4), 1),
+    }  # fmt: skip
+    for name, (value, kind, rank) in more.items():
+        node = await folder.add_variable(ua.NodeId(name, space), name, value, datatype=kind)
+        await node.write_attribute(ua.AttributeIds.ValueRank, ua.DataValue(ua.Variant(rank, V.Int32)))
+        await node.set_writable()
+    matrix = server.get_node(ua.NodeId("Matrix", space))
+    await matrix.write_attribute(ua.AttributeIds.ValueRank, ua.DataValue(ua.Variant(2, V.Int32)))
+    shape = ua.DataValue(ua.Variant([2, 3], V.UInt32))
+    await matrix.write_attribute(ua.AttributeIds.ArrayDimensions, shape)
+
+    @uamethod
+    def add(parent, a, b):
+        return a + b, f"{a}+{b}"
+
+    def arguments(*named):
+        return [
+            ua.Argument(Name=name, DataType=ua.NodeId(kind), ValueRank=rank) for name, kind, rank in named
+        ]
+
+    async def refuse(parent, *inputs):
+        return ua.StatusCode(ua.StatusCodes.BadInvalidState)
+
+    both = arguments(("a", 4, -1), ("b", 4, -1))
+    await folder.add_method(
+        ua.NodeId("add", space), "add", add, both, arguments(("sum", 4, -1), ("text", 12, -1))
+    )
+    await folder.add_method(ua.NodeId("refuse", space), "refuse", refuse, [], [])
+
+
 async def tick(server, seconds, nodes):
     """Counters that count for ever, each value once."""
     space = await server.get_namespace_index("urn:peer:plant")
@@ -115,6 +154,8 @@ async def main(options):
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     async with server:
+        if options.get("commands"):
+            await commands(server)
         if options.get("history"):
             space = await server.get_namespace_index("urn:peer:plant")
             await server.historize_node_data_change(
