@@ -31,6 +31,7 @@ RULES = {
 }
 ROOT = pathlib.Path(__file__).parents[1]
 CONNECTORS = ROOT / "src" / "weft" / "connect"
+SHARED = {"payload"}  # what several connectors read with
 REFERENCE_PAGE = ROOT / "docs" / "reference" / "connectors.md"
 
 Card = dict[str, dict[str, Any]]
@@ -62,7 +63,9 @@ def card_text(connector: str, card: Card) -> str:
 
 def folders() -> list[str]:
     """The connectors of this repository: folders with code."""
-    return sorted(path.parent.name for path in CONNECTORS.glob("*/__init__.py"))
+    return sorted(
+        path.parent.name for path in CONNECTORS.glob("*/__init__.py") if path.parent.name not in SHARED
+    )
 
 
 def reference_text() -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from weft.connect.payload import TimeUnit
 from weft.mqtt.broker import Broker
 
-__all__ = ["Address", "Config", "TimeUnit"]
-
-TimeUnit: TypeAlias = Literal["s", "ms", "us", "ns"]
+__all__ = ["Address", "Config"]
 
 
 class Config(Broker, frozen=True, kw_only=True, forbid_unknown_fields=True):

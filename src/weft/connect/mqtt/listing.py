@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from weft.connect.api import Found
-from weft.connect.mqtt.address import TimeUnit
-from weft.connect.mqtt.document import parse
-from weft.connect.mqtt.moment import moment
-from weft.connect.mqtt.values import plain, typed
+from weft.connect.payload.document import parse
+from weft.connect.payload.moment import TimeUnit, moment
+from weft.connect.payload.values import plain, typed
 from weft.model import ARRAY, ValueType
 from weft.model.instant import parse_instant
 from weft.mqtt.broker import Message

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
-from weft.connect.mqtt.address import TimeUnit
 from weft.model.instant import MAX_NS, MIN_NS, parse_instant
 
-__all__ = ["moment"]
+__all__ = ["TimeUnit", "moment"]
+
+TimeUnit: TypeAlias = Literal["s", "ms", "us", "ns"]
 
 _DIGITS: Final[dict[str, int]] = {"s": 9, "ms": 6, "us": 3, "ns": 0}
 

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from weft.connect.mqtt.document import NOT_JSON, parse
+from weft.connect.payload.document import NOT_JSON, parse
 from weft.model import ARRAY, ValueType, quality
 from weft.model.instant import parse_instant, to_filetime
 from weft.model.values import FLOATS, INTEGERS, RANGES, type_name
