@@ -17,7 +17,7 @@ from weft.bus import NatsBus
 from weft.bus.publisher import Publisher
 from weft.cli.remote import call
 from weft.connect.opcua.decode import Decoder
-from weft.edge import pipeline
+from weft.edge import treatment
 from weft.history import Store, forms
 from weft.model import Batch, wire
 from weft.runtime.settings import state_dir
@@ -102,7 +102,7 @@ def trace(monkeypatch):
     found.after(Decoder, "publish", "conversion: field bytes to Batch", lambda note: note.batches)
     found.before(edge.Edge, "accept", "hop: connector to edge", lambda given: [given[1]])
     for name in ("check_times", "enumerate_states", "scale", "to_type"):
-        found.after(pipeline, name, f"step: {name}", lambda batch: [batch])
+        found.after(treatment, name, f"step: {name}", lambda batch: [batch])
     found.after(edge.Sieve, "__call__", "step: sieve", lambda batch: [batch])
     found.before(NatsBus, "publish", "hop: edge to bus", lambda given: bodies(given[1:]))
     found.everywhere(wire.encode, found.before, "conversion: Batch to wire", lambda given: [given[0]])

@@ -18,6 +18,7 @@ from litestar import Router, get, post
 from litestar.params import FromQuery
 
 from weft import catalog, connect, console, destinations, edge, history, web
+from weft.app import commands
 from weft.app.folder import bus_address, bus_server, history_folder, load, state_of
 from weft.app.outlets import Outlets
 from weft.bus import NatsBus, Stream, StreamState
@@ -69,6 +70,9 @@ class House:
         self._server = bus_server(self.settings, self.state)
         self.bus = NatsBus(partial(bus_address, self.settings, self._server), clock=self.clock)
         self._edge = self._make_edge()
+        self.commands = commands.make(
+            self.bus, self._edge, self.settings["commands"], self.clock, plant=self.plant, lines=self._lines
+        )
         self._outlets = self._make_outlets()
         self.history: history.Store
 
@@ -83,6 +87,7 @@ class House:
         async with AsyncExitStack() as stack:
             enter = stack.enter_async_context
             self.history = await enter(self._open_history())
+            self._edge.seed(self.history.snapshot)
             await enter(
                 self._supervisor.running(
                     [
@@ -97,7 +102,7 @@ class House:
                 self._supervisor.running(
                     [
                         ("history", [Service("history", self._keep)]),
-                        ("edge", [Service("edge", self._edge.run)]),
+                        ("edge", [Service("edge", self._edge.run), *self._bus_door()]),
                         ("destinations", self._outlets.services(self._plant)),
                         (
                             "lines",
@@ -147,6 +152,7 @@ class House:
                 self._outlets.prepare(plant, changes)
                 self._plant = plant
                 self._edge.apply(self._signals())
+                self._edge.seed(self.history.snapshot)
                 await self._change_lines(changes, connectors)
                 await self._outlets.follow(plant, changes, self._supervisor.floors["destinations"])
                 self._tell_applied(changes)
@@ -233,6 +239,7 @@ class House:
             clock=self.clock,
             home=self._home,
             queue_rows=settings.queue_rows,
+            queue_bytes=settings.queue_bytes,
             flush_seconds=settings.flush_seconds,
         )
         made.apply(self._signals())
@@ -247,11 +254,17 @@ class House:
             tell=self._edge.tell,
             newest=lambda handles: self.history.snapshot(handles),  # noqa: PLW0108  # opened later
             edge=self.settings["edge"].name,
+            execute=self.commands.execute,
+            invoke=self.commands.call,
         )
 
     def _runs(self, connection: catalog.Connection) -> bool:
         """Whether it is this Weft's, of those that share the plant's folder."""
         return bool(connection.edge == self.settings["edge"].name)
+
+    def _bus_door(self) -> list[Service]:
+        door = commands.BusDoor(self.bus, self.commands, self.plant)
+        return [Service("bus door", door.run)] if commands.BUS in self.settings["commands"].doors else []
 
     def _points(self, name: str) -> list[connect.Point]:
         return [
@@ -300,6 +313,7 @@ class House:
         routers = [
             catalog_routes.router(self.plant),
             history_routes.router(self.history, self.plant),
+            commands.router(self.commands, self.clock),
             console.router(self),
             _router(self),
         ]

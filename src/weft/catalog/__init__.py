@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import weft.catalog.skeleton as skeleton  # noqa: PLR0402  # mypy does not find it the other way
 from weft.catalog.api import Connection, Destination, Plant
 from weft.catalog.changes import Changes, diff
-from weft.catalog.findings import Finding, Findings, Severity
+from weft.catalog.findings import Finding, Findings, Severity, nearest
 from weft.catalog.handles import Handles
 from weft.catalog.loader import Loaded, check, load
 from weft.catalog.search import matching
@@ -28,6 +28,7 @@ __all__ = [
     "diff",
     "load",
     "matching",
+    "nearest",
     "router",
     "skeleton",
     "watch",

@@ -346,6 +346,57 @@ def doctor(plant: Path, as_json: bool) -> None:
     examine(plant, as_json)
 
 
+@app.command(short_help="Write a value to a machine.")
+@click.argument("path")
+@click.argument("value")
+@click.option("--reason", default="", help="Why; written down with it.")
+@click.option("--dry-run", is_flag=True, help="Only say what would come of it.")
+@plant_option
+@json_option
+def write(path: str, value: str, reason: str, dry_run: bool, plant: Path, as_json: bool) -> None:
+    """Write VALUE to the signal PATH of the running plant, if its folder allows that. A negative number comes
+    after `--`. Exit code 1 when it was refused or is not sure.
+
+    \b
+    Examples:
+      weft write line1/mill/feed-override 80 --reason "chatter"
+      weft write line1/mill/mode auto --dry-run
+      weft write line1/mill/offset -- -0.5
+    """
+    from weft.cli.write import write as send
+
+    send(path, value, reason=reason, dry_run=dry_run, plant=plant, as_json=as_json)
+
+
+@app.command(short_help="Call a method of a machine.")
+@click.argument("connection")
+@click.argument("target")
+@click.argument("method")
+@click.argument("arguments", nargs=-1)
+@click.option("--reason", default="", help="Why; written down with it.")
+@plant_option
+@json_option
+def call(
+    connection: str,
+    target: str,
+    method: str,
+    arguments: tuple[str, ...],
+    reason: str,
+    plant: Path,
+    as_json: bool,
+) -> None:
+    """Call METHOD of TARGET, both as the protocol writes them, over a CONNECTION of the running plant whose file
+    allows that. Exit code 1 when it was refused or is not sure.
+
+    \b
+    Examples:
+      weft call robot "ns=2;s=Robot" "ns=2;s=Robot.Start" 3 --reason "shift begins"
+    """
+    from weft.cli.write import call as send
+
+    send(connection, target, method, arguments, reason=reason, plant=plant, as_json=as_json)
+
+
 @app.command(short_help="Measure, as ratios against peers.")
 @click.argument("names", nargs=-1)
 @click.option("--seconds", default=5.0, show_default=True, help="Length of each measurement.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from weft.app import state_of
 from weft.runtime import Conflict, Denied, Invalid, NotFound, Retry
 from weft.web import Access
 
-__all__ = ["call", "link"]
+__all__ = ["ask", "call", "link"]
 
 TIMEOUT = 60.0
 # Never by way of a proxy that the environment names: the token is for this machine.
@@ -31,6 +32,11 @@ def link(plant: Path) -> None:
 def call(state: Path, method: str, path: str, body: Any = None) -> Any:
     """The JSON answer of the running instance. Raises NotFound when none runs; Invalid, Denied, Conflict or
     Retry with what it said."""
+    return ask(state, method, path, body)
+
+
+def ask(state: Path, method: str, path: str, body: Any = None, *, answers: Collection[int] = ()) -> Any:
+    """The same; the statuses of ``answers`` are answers, too."""
     if not (state / "access").is_dir():
         raise NotFound("Weft does not run on this plant.", remedy="Start it with `weft up`.")
     access = Access(state)
@@ -44,6 +50,8 @@ def call(state: Path, method: str, path: str, body: Any = None) -> Any:
         with _DIRECT.open(request, timeout=TIMEOUT) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
+        if error.code in answers and error.headers.get_content_type() == "application/json":
+            return json.load(error)
         raise _problem(error) from error
     except (OSError, ValueError) as error:  # ValueError: what answers there speaks no HTTP or no JSON
         raise _silence(error) from error

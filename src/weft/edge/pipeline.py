@@ -1,6 +1,6 @@
 """The edge: from a connector's batch to one durable publish, and never in the connector's way.
 
-``accept`` normalises and queues by direct call. A service takes what has gathered, publishes it as one atomic,
+``accept`` treats and queues by direct call. A service takes what has gathered, publishes it as one atomic,
 fsynced batch and repeats the same ids until the bus has taken them. While the bus is away the queue grows to
 its bound; what falls out then is counted and written down as a gap, never dropped silently.
 """
@@ -8,7 +8,7 @@ its bound; what falls out then is counted and written down as a gap, never dropp
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Final, NamedTuple, cast
 
@@ -16,10 +16,8 @@ import anyio
 import numpy as np
 
 from weft.bus import Bus, Draft, events_subject, samples_subject
-from weft.edge.queue import Gap, Queue, Waiting
-from weft.edge.rules import Rules
-from weft.edge.sieve import Sieve
-from weft.edge.steps import check_times, enumerate_states, scale, to_type
+from weft.edge.queue import Gap, Queue, Waiting, size
+from weft.edge.treatment import Treatment
 from weft.model import Batch, Event, Kind, Signal, concat
 from weft.model.quality import BAD_ENCODING_LIMITS_EXCEEDED
 from weft.runtime import Clock, Invalid, Ready, Retry, get_logger, metrics
@@ -43,14 +41,15 @@ class Parcel(NamedTuple):
 
     drafts: list[Draft]
     rows: int
+    bytes: int
     stored: list[Callable[[], None]]
 
 
 class Edge:
     """Store-and-forward between connectors and bus.
 
-    ``home`` gives the asset path under which a connection publishes. ``queue_rows`` bounds what may wait,
-    ``flush_seconds`` is how long samples gather before they are published together.
+    ``home`` gives the asset path under which a connection publishes. ``queue_rows`` and ``queue_bytes`` bound
+    what may wait, ``flush_seconds`` is how long samples gather before they are published together.
     """
 
     def __init__(
@@ -60,22 +59,32 @@ class Edge:
         clock: Clock,
         home: Callable[[str], str],
         queue_rows: int = 1_000_000,
+        queue_bytes: int = 256 << 20,
         flush_seconds: float = 0.05,
     ) -> None:
         self._bus = bus
         self._clock = clock
         self._home = home
         self._flush = flush_seconds
-        self._queue = Queue(queue_rows)
+        self._queue = Queue(queue_rows, queue_bytes)
         self._on_the_way: Parcel | None = None
         self._events: deque[Event] = deque(maxlen=EVENTS_WAITING)
         self._news = anyio.Event()
         self._hurry = anyio.Event()
-        self._sieve = Sieve(Rules())
+        self._derivations = clock.now()  # as a line counts: above all numbers of before a restart
+        self.treatment = Treatment(clock=clock, tell=self.tell)
 
-    def apply(self, signals: list[Signal]) -> None:
-        """Other rules from the next batch on; what the sieve remembers stays."""
-        self._sieve = self._sieve.follow(Rules(signals))
+    def apply(self, signals: list[Signal], watched: Iterable[int] = ()) -> None:
+        """Other rules from the next batch on; what the steps remember stays. ``watched``: handles whose newest
+        sample somebody needs to know beside guard rails and derived signals."""
+        for batch in self.treatment.apply(signals, watched):
+            self._enqueue(Waiting(batch, None))
+
+    def seed(self, snapshot: Callable[[list[int]], Batch]) -> None:
+        """Asks for the newest kept samples of signals that somebody needs to know and that have not been heard."""
+        unknown = self.treatment.latest.unknown()
+        if unknown:
+            self.treatment.seed(snapshot(unknown))
 
     @property
     def waiting(self) -> int:
@@ -85,26 +94,21 @@ class Edge:
     @property
     def pressure(self) -> float:
         """How full the queue is, 0 to 1."""
-        return self._queue.rows / self._queue.limit
+        return self._queue.fullness
 
     def accept(self, batch: Batch, stored: Callable[[], None] | None = None) -> None:
         """Takes a connector's batch. Never blocks, never raises. ``stored`` is called once the bus has
         acknowledged it, and such a batch does not wait for others to gather."""
         ACCEPTED.inc(len(batch))
-        batch = self.normalise(batch)
-        if len(batch):
-            self._enqueue(Waiting(batch, stored))
+        own, *derived = self.treatment.take(batch)
+        if len(own):
+            self._enqueue(Waiting(own, stored))
         elif stored is not None:
             stored()
-
-    def normalise(self, batch: Batch) -> Batch:
-        """The steps in their order."""
-        rules = self._sieve.rules
-        batch = check_times(batch)
-        batch = enumerate_states(batch, rules)
-        batch = scale(batch, rules)
-        batch = to_type(batch, rules)
-        return self._sieve(batch)
+        for other in derived:
+            if len(other):
+                self._derivations += 1
+                self._enqueue(Waiting(other.replace(sequence=self._derivations), None))
 
     def tell(self, event: Event) -> None:
         """Queues an event for the bus."""
@@ -121,6 +125,8 @@ class Edge:
                     await self._gather()
                     await self._publish()
             finally:
+                for batch in self.treatment.release(self._clock.now()):
+                    self._enqueue(Waiting(batch, None))
                 with anyio.CancelScope(shield=True), anyio.move_on_after(FAREWELL):
                     while self._on_the_way or self._queue or self._events:
                         await self._publish()
@@ -153,7 +159,7 @@ class Edge:
             await self._store(self._on_the_way.drafts)
             parcel, self._on_the_way = self._on_the_way, None
             STORED.inc(parcel.rows)
-            self._queue.settle(parcel.rows)
+            self._queue.settle(parcel.rows, parcel.bytes)
             for stored in parcel.stored:
                 stored()
         for source, gap in self._queue.take_gaps().items():
@@ -172,7 +178,7 @@ class Edge:
         batches = [entry.batch for entry in taken]
         drafts = [draft for source, group in _by_source(batches) for draft in self._drafts(source, group)]
         callbacks = [entry.stored for entry in taken if entry.stored is not None]
-        return Parcel(drafts, sum(map(len, batches)), callbacks)
+        return Parcel(drafts, sum(map(len, batches)), sum(map(size, batches)), callbacks)
 
     def _drafts(self, source: str, batches: list[Batch]) -> Iterator[Draft]:
         subject = samples_subject(self._home(source), source)
@@ -233,10 +239,8 @@ class Edge:
     async def _repeat_silent(self) -> None:
         while True:
             await self._clock.sleep(HEARTBEAT)
-            now = self._clock.now()
-            batch = self._sieve.silent(now)
-            if len(batch):
-                self._enqueue(Waiting(batch.replace(source="_silence", sequence=now), None))
+            for batch in self.treatment.quiet(self._clock.now()):
+                self._enqueue(Waiting(batch, None))
 
 
 def _batch(draft: Draft) -> Batch:

@@ -11,7 +11,7 @@ import msgspec
 from weft.model import Batch
 from weft.runtime import get_logger, metrics
 
-__all__ = ["Gap", "Queue", "Waiting"]
+__all__ = ["Gap", "Queue", "Waiting", "size"]
 
 log = get_logger(__name__)
 
@@ -41,13 +41,15 @@ class Gap(msgspec.Struct):
 
 
 class Queue:
-    """At most ``limit`` rows, those on their way to the bus included; the oldest that still wait here go
+    """At most ``limit`` rows and about ``most_bytes`` bytes, those on their way to the bus included; the oldest that still wait here go
     first, and leave a gap. What its source awaits an acknowledgement of goes last: a broker that is never
     acknowledged ends by sending nothing, and its window bounds how much that can be."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, most_bytes: int = 256 << 20) -> None:
         self.limit = limit
+        self.most_bytes = most_bytes
         self.rows = 0
+        self.bytes = 0
         self.urgent = False
         self._entries: deque[Waiting] = deque()
         self._gaps: dict[str, Gap] = {}
@@ -58,8 +60,9 @@ class Queue:
     def put(self, entry: Waiting) -> None:
         self._entries.append(entry)
         self.rows += len(entry.batch)
+        self.bytes += size(entry.batch)
         self.urgent |= entry.stored is not None
-        while self.rows > self.limit and len(self._entries) > 1:
+        while self.fullness > 1 and len(self._entries) > 1:
             self._drop(self._oldest())
         WAITING.set(self.rows)
 
@@ -69,9 +72,15 @@ class Queue:
         self.urgent = any(entry.stored is not None for entry in self._entries)
         return taken
 
-    def settle(self, rows: int) -> None:
-        """So many rows are stored."""
+    @property
+    def fullness(self) -> float:
+        """0: empty, 1: full."""
+        return max(self.rows / self.limit, self.bytes / self.most_bytes)
+
+    def settle(self, rows: int, bytes: int) -> None:
+        """So many rows of so many bytes are stored."""
         self.rows -= rows
+        self.bytes -= bytes
         WAITING.set(self.rows)
 
     def take_gaps(self) -> dict[str, Gap]:
@@ -93,7 +102,20 @@ class Queue:
         if entry.stored is not None:
             entry.stored()  # lost, and written down as such: the source must not wait for it for ever
         self.rows -= len(batch)
+        self.bytes -= size(batch)
         DROPPED.inc(len(batch))
         if batch.source not in self._gaps:
             log.error("queue full, samples lost", connection=batch.source, limit=self.limit)
         self._gaps.setdefault(batch.source, Gap()).widen(batch)
+
+
+ROW: Final = 27  # bytes of a sample's columns
+OBJECT: Final = 64  # about what a value costs on the heap
+
+
+def size(batch: Batch) -> int:
+    """About the bytes that a batch holds in memory. Rows share the heap of the batch that they came in."""
+    heap = sum(
+        OBJECT + (len(value) if isinstance(value, (str, bytes, list, tuple)) else 0) for value in batch.heap
+    )
+    return ROW * len(batch) + heap

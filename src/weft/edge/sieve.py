@@ -6,13 +6,19 @@ only because of the silence carries Flag.REPEATED: thinned data is labelled as s
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
 from weft.edge.rules import Rules
+from weft.edge.runs import split
 from weft.model import Batch, Flag
 
 __all__ = ["Sieve"]
+
+FIRST: Final = int(Flag.FIRST)
+SUSPECT: Final = int(Flag.CLOCK_SUSPECT)
 
 
 class Sieve:
@@ -39,10 +45,7 @@ class Sieve:
         return sieve
 
     def __call__(self, batch: Batch) -> Batch:
-        known = self.rules.known(batch.signal)
-        judged = np.zeros(len(batch), dtype=np.bool_)
-        watched = self.rules.sieved | self._watched
-        judged[known] = watched[batch.signal[known]]
+        judged = self.rules.where(self.rules.sieved | self._watched, batch)
         if not judged.any():
             return batch
         keep, repeated = self._judge(batch, np.flatnonzero(judged))
@@ -76,11 +79,13 @@ class Sieve:
         keep = np.ones(len(batch), dtype=np.bool_)
         repeated = np.zeros(len(batch), dtype=np.bool_)
         numbers = batch.numbers()
-        # A signal's samples depend on each other, different signals' do not: judge the first sample of every
-        # signal at once, then the second of those that have one, and so on.
-        for turn in _turns(batch.signal[rows]):
+        turns, walks = split(batch.signal[rows])
+        for turn in turns:
             at = rows[turn]
             keep[at], repeated[at] = self._decide(batch, numbers, at)
+        for walk in walks:
+            at = rows[walk]
+            keep[at], repeated[at] = self._walk(batch, numbers, at)
         return keep, repeated
 
     def _decide(
@@ -107,16 +112,37 @@ class Sieve:
         self._status[kept], self._suspect[kept] = batch.status[at][update], suspect[update]
         return keep, due & ~news & ~late
 
-
-def _turns(signals: npt.NDArray[np.int32]) -> list[npt.NDArray[np.intp]]:
-    """Positions of each signal's first sample, of each one's second, and so on; all in arrival order."""
-    order = np.argsort(signals, kind="stable")
-    ordered = signals[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    if len(starts) == len(signals):
-        return [np.arange(len(signals))]
-    lengths = np.diff(np.r_[starts, len(ordered)])
-    rank = np.empty(len(signals), dtype=np.intp)
-    rank[order] = np.arange(len(ordered)) - np.repeat(starts, lengths)
-    by_rank = np.argsort(rank, kind="stable")
-    return list(np.split(by_rank, np.flatnonzero(np.diff(rank[by_rank])) + 1))
+    def _walk(
+        self, batch: Batch, numbers: npt.NDArray[np.float64], at: npt.NDArray[np.intp]
+    ) -> tuple[list[bool], list[bool]]:
+        """The same for a run of one signal, one sample after the other: see :meth:`_decide` for the why."""
+        handle = int(batch.signal[at[0]])
+        deadband, silence = float(self.rules.deadband[handle]), int(self.rules.silence[handle])
+        value, time = float(self._value[handle]), int(self._time[handle])
+        status, kind, suspect = (
+            int(self._status[handle]),
+            int(self._type[handle]),
+            bool(self._suspect[handle]),
+        )
+        keep, repeated = [False] * len(at), [False] * len(at)
+        columns = (numbers[at], batch.time[at], batch.status[at], batch.type[at], batch.flags[at])
+        last = -1
+        for i, (v, t, s, k, f) in enumerate(zip(*[column.tolist() for column in columns], strict=True)):
+            doubtful = f & SUSPECT != 0
+            mended = suspect and not doubtful
+            if t < time and not mended:
+                keep[i] = True
+                continue
+            still = deadband > 0.0 and abs(v - value) <= deadband
+            news = not still or s != status or k != kind or f & FIRST != 0
+            if not news and not (silence and (mended or t - time >= silence)):
+                continue
+            keep[i], repeated[i] = True, not news
+            value, time, status, kind, suspect, last = v, t, s, k, doubtful, i
+        if last >= 0:
+            row = at[last]
+            self._value[handle], self._time[handle] = value, time
+            self._heard[handle] = batch.received or time
+            self._bits[handle], self._type[handle] = batch.bits[row], kind
+            self._status[handle], self._suspect[handle] = status, suspect
+        return keep, repeated

@@ -20,8 +20,6 @@ FUTURE: Final = 60 * 1_000_000_000  # ns; more than a badly kept clock's minute 
 EARLIEST: Final = 315_532_800_000_000_000  # 1980-01-01, the oldest epoch that a field device starts at
 _WHOLE: Final = 2.0**53
 
-Mask = npt.NDArray[np.bool_]
-
 
 def check_times(batch: Batch) -> Batch:
     """Flags source times that cannot be: more than a minute ahead of receipt or before 1980. The time stays."""
@@ -34,7 +32,7 @@ def check_times(batch: Batch) -> Batch:
 
 def scale(batch: Batch, rules: Rules) -> Batch:
     """Raw numbers to engineering units, as Double. Signals without scale and offset keep value and type."""
-    rows = _where(rules.scaled, batch, rules) & is_in(batch.type, frozenset(NUMERIC))
+    rows = rules.where(rules.scaled, batch) & is_in(batch.type, frozenset(NUMERIC))
     if not rows.any():
         return batch
     handles = batch.signal[rows]
@@ -47,7 +45,7 @@ def scale(batch: Batch, rules: Rules) -> Batch:
 
 def enumerate_states(batch: Batch, rules: Rules) -> Batch:
     """Texts that name a state become the state's number, where the plant asks for an integer."""
-    rows = _where(rules.enumerated, batch, rules) & (batch.type == ValueType.STRING) & (batch.bits >= 0)
+    rows = rules.where(rules.enumerated, batch) & (batch.type == ValueType.STRING) & (batch.bits >= 0)
     if not rows.any():
         return batch
     bits, types, status = batch.bits.copy(), batch.type.copy(), batch.status.copy()
@@ -68,7 +66,7 @@ def to_type(batch: Batch, rules: Rules) -> Batch:
     known = rules.known(batch.signal)
     wanted[known] = rules.type[batch.signal[known]]
     differs = (wanted != 0) & (wanted != batch.type) & (batch.type != ValueType.NULL)
-    scaled = _where(rules.scaled, batch, rules)  # scaling has made these Double on purpose
+    scaled = rules.where(rules.scaled, batch)  # scaling has made these Double on purpose
     differs &= ~scaled
     if not differs.any():
         return batch
@@ -112,13 +110,3 @@ def _cast_to_integer(
     fault[(fault == 0) & outside] = BAD_OUT_OF_RANGE
     whole = np.where(floats & (fault == 0), numbers, 0.0).astype(np.int64)
     return np.where(floats, whole, rows.bits), fault
-
-
-def _where(table: Mask, batch: Batch, rules: Rules) -> Mask:
-    """Which rows (n) have a signal marked in ``table``."""
-    known = rules.known(batch.signal)
-    if known.all():
-        return table[batch.signal]
-    mask = np.zeros(len(batch), dtype=np.bool_)
-    mask[known] = table[batch.signal[known]]
-    return mask

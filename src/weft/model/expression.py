@@ -101,11 +101,20 @@ class Columns(NamedTuple):
 
 
 class Expression:
-    """A checked text. ``signals`` are what stands in its braces, each once, in order of appearance."""
+    """A checked text. ``signals`` are what stands in its braces, each once, in order of appearance; ``asked`` the
+    numbers of those whose quality it asks about itself, with ``good``."""
 
-    def __init__(self, text: str, signals: tuple[str, ...], single: Node, column: Node | None) -> None:
+    def __init__(
+        self,
+        text: str,
+        signals: tuple[str, ...],
+        single: Node,
+        column: Node | None,
+        asked: frozenset[int] = frozenset(),
+    ) -> None:
         self.text = text
         self.signals = signals
+        self.asked = asked
         self._single = single
         self._column = column
 
@@ -153,7 +162,7 @@ def parse(text: str) -> Expression:
     checked.visit(tree, 0)
     single = _compile(tree, places, SINGLES)
     column = None if checked.textual else _compile(tree, places, COLUMNS)
-    return Expression(text, tuple(signals), single, column)
+    return Expression(text, tuple(signals), single, column, frozenset(checked.asked))
 
 
 def _without_braces(text: str) -> tuple[str, list[str], dict[str, int]]:
@@ -212,6 +221,7 @@ class _Check:
         self._places = places
         self._nodes = 0
         self.textual = False
+        self.asked: set[int] = set()
 
     def visit(self, node: ast.expr, depth: int) -> None:
         self._nodes += 1
@@ -281,6 +291,8 @@ class _Check:
             raise self._wrong(node, f"{name} takes {count} values, without names.")
         if name in _OF_SIGNALS and not self._is_signal(node.args[0]):
             raise self._wrong(node, f"{name} asks about a signal.", f"{name}({{path}})")
+        if name == "good" and isinstance(node.args[0], ast.Name):
+            self.asked.add(self._places[node.args[0].id])
         if name == "round" and len(node.args) == 2 and not _is_small(node.args[1]):
             raise self._wrong(node, "round takes a plain number of places, 0 to 9.")
         return node.args

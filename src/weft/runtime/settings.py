@@ -20,6 +20,7 @@ from weft.runtime.errors import Invalid, NeedsHuman
 __all__ = [
     "TABLES",
     "BusSettings",
+    "CommandSettings",
     "EdgeSettings",
     "HistorySettings",
     "Override",
@@ -61,13 +62,28 @@ class HistorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Samples are published every ``flush_seconds``; at most ``queue_rows`` of them wait per connection. ``name``:
+    """Samples are published every ``flush_seconds``; at most ``queue_rows`` of them, and ``queue_bytes`` bytes, wait
+    for the bus. ``drift_seconds``: a clock that is further off than that is told as an event. ``name``:
     which of several Wefts that share the plant's folder this is; it runs the connections and destinations whose
     ``edge`` says so."""
 
     flush_seconds: Seconds = 0.05
     queue_rows: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
+    queue_bytes: Annotated[int, msgspec.Meta(ge=1)] = 268_435_456
+    drift_seconds: Seconds = 5.0
     name: str = ""
+
+
+class CommandSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``doors``: through which commands may come at all. A guard rail relies on values no older than
+    ``fresh_seconds``; a connector has ``deadline`` seconds to write, and the field ``readback_seconds`` to show it.
+    One actor may command ``per_minute`` times."""
+
+    doors: tuple[str, ...] = ("cli", "http", "logic")
+    fresh_seconds: Seconds = 10.0
+    deadline: Seconds = 5.0
+    readback_seconds: Seconds = 2.0
+    per_minute: Annotated[int, msgspec.Meta(ge=1)] = 120
 
 
 TABLES: Final[dict[str, type[msgspec.Struct]]] = {
@@ -75,6 +91,7 @@ TABLES: Final[dict[str, type[msgspec.Struct]]] = {
     "bus": BusSettings,
     "history": HistorySettings,
     "edge": EdgeSettings,
+    "commands": CommandSettings,
 }
 
 _PREFIX: Final = "WEFT_"
