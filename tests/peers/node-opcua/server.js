@@ -1,4 +1,5 @@
-// A server with values of several types and counters that are written on command. Options: --folder
+// A server with values of several types and counters that are written on command. Options: --folder, --reverse PORT (it calls there),
+// --certificate FILE and --key FILE (a PEM with its issuers behind it)
 // Prints its port when it is ready; a line "count NODES VALUES FIRST" on stdin is answered with "done".
 "use strict";
 const path = require("path");
@@ -8,7 +9,12 @@ const { OPCUAServer, OPCUACertificateManager, MessageSecurityMode, SecurityPolic
 async function main() {
   const folder = process.argv[process.argv.indexOf("--folder") + 1];
   const certificates = new OPCUACertificateManager({ automaticallyAcceptUnknownCertificate: true, rootFolder: path.join(folder, "pki") });
+  const option = (name) => (process.argv.includes(name) ? process.argv[process.argv.indexOf(name) + 1] : undefined);
+  const reverse = option("--reverse");
+  const own_certificate = option("--certificate") ? { certificateFile: option("--certificate"), privateKeyFile: option("--key") } : {};
   const server = new OPCUAServer({
+    ...own_certificate,
+    ...(reverse ? { reverseConnect: { connections: [{ endpointUrl: `opc.tcp://127.0.0.1:${reverse}` }], reconnectDelay: 200 }, serverInfo: { applicationUri: "urn:peer:node" } } : {}),
     port: 0,
     resourcePath: "",
     hostname: "127.0.0.1",
@@ -46,6 +52,14 @@ async function main() {
   const level = own.addVariable({ componentOf: machine, browseName: "Level", nodeId: "s=Level", dataType: levels });
   level.setValueFromSource(new Variant({ dataType: DataType.Int32, value: 0 }));
   variable("When", DataType.DateTime, new Date(0));
+  space.installAlarmsAndConditionsService();
+  const area = own.addObject({ organizedBy: space.rootFolder.objects, browseName: "Area", nodeId: "s=Area", eventNotifier: 1, notifierOf: space.rootFolder.objects.server });
+  const pump = own.addObject({ componentOf: area, browseName: "Pump", nodeId: "s=Pump", eventSourceOf: area });
+  const pressure = variable("Pressure", DataType.Double, 5);
+  const alarm = own.instantiateExclusiveLimitAlarm("ExclusiveLimitAlarmType", { browseName: "PressureHigh", conditionName: "PressureHigh",
+    componentOf: pump, conditionSource: pump, inputNode: pressure, lowLowLimit: -10, lowLimit: 1, highLimit: 10, highHighLimit: 100,
+    optionals: ["ConfirmedState", "Confirm"] });
+  alarm.setEnabledState(true);
   const method = own.addMethod(machine, { browseName: "Double", nodeId: "s=Double",
     inputArguments: [{ name: "n", dataType: DataType.UInt32 }], outputArguments: [{ name: "twice", dataType: DataType.UInt32 }] });
   method.bindMethod((inputs, context, done) => done(null, { statusCode: StatusCodes.Good, outputArguments: [{ dataType: DataType.UInt32, value: inputs[0].value * 2 }] }));
@@ -60,6 +74,10 @@ async function main() {
   let ticking;
   readline.createInterface({ input: process.stdin }).on("line", async (line) => {
     const [, nodes, values, first] = line.split(" ").map(Number);
+    if (line.startsWith("pressure")) {
+      pressure.setValueFromSource(new Variant({ dataType: DataType.Double, value: nodes }));
+      return console.log("done");
+    }
     if (line.startsWith("tick")) {
       const [, interval, ticked] = line.split(" ").map(Number);
       let value = 0;

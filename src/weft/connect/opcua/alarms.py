@@ -99,7 +99,7 @@ class Alarms:
         call.ObjectId = ua.NodeId(_IDS.ConditionType)
         call.MethodId = ua.NodeId(_IDS.ConditionType_ConditionRefresh)
         call.InputArguments = [ua.Variant(subscription, ua.VariantType.UInt32)]
-        request.MethodsToCall = [call]
+        request.Parameters.MethodsToCall = [call]
         try:
             answer = await session.call(request, ua.CallResponse)
             [result] = answer.Results

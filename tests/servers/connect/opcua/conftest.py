@@ -1,5 +1,6 @@
 """Servers for the tests of this folder, each in a process of its own."""
 
+import contextlib
 import json
 import pathlib
 import shutil
@@ -15,7 +16,7 @@ from asyncua import Client
 from weft.connect import Line, Point, Recorder
 from weft.connect.opcua import Address, Config, OpcUa
 from weft.model import Flag, Row
-from weft.runtime import SystemClock
+from weft.runtime import Retry, SystemClock
 
 HERE = pathlib.Path(__file__).parent
 NODE = HERE.parents[2] / "peers" / "node-opcua"
@@ -174,6 +175,23 @@ class Kit:
                 group.cancel_scope.cancel()
 
     @staticmethod
+    @asynccontextmanager
+    async def line_of(connector, link):
+        """Runs again as a line does, with a link that only records."""
+
+        async def again():
+            while True:
+                with contextlib.suppress(Retry):
+                    await connector.run(link)
+                await anyio.sleep(0.1)
+
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as group:
+                group.start_soon(again)
+                yield
+                group.cancel_scope.cancel()
+
+    @staticmethod
     async def parent_of(url, name):
         """The NodeId of an object below Objects, as text."""
         async with Client(url) as client:
@@ -250,8 +268,8 @@ def node_opcua():
 
 
 class NodePeer:
-    def __init__(self, scripts, folder):
-        command = ["node", str(scripts / "server.js"), "--folder", str(folder)]
+    def __init__(self, scripts, folder, *options):
+        command = ["node", str(scripts / "server.js"), "--folder", str(folder), *map(str, options)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         self.process = subprocess.Popen(command, text=True, **pipes)
         self.url = f"opc.tcp://127.0.0.1:{self._line('port ').split()[1]}"
@@ -275,6 +293,20 @@ class NodePeer:
         self.process.wait()
         self.process.stdin.close()
         self.process.stdout.close()
+
+
+@pytest.fixture
+def make_node_peer(node_opcua, tmp_path):
+    """A node-opcua server of this test's own."""
+    made = []
+
+    def make(*options):
+        made.append(NodePeer(node_opcua, tmp_path / "node", *options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.kill()
 
 
 @pytest.fixture(scope="module")
