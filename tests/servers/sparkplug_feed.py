@@ -39,7 +39,7 @@ class Feed:
     def put(self, *rows, live=True):
         self._count += 1
         for row in rows:
-            self.newest[row[0]] = row
+            self.newest[row[0]] = max(row, self.newest.get(row[0], row), key=lambda one: one[1])
         self._waiting.append(Delivery(Batch.of(rows), live, str(self._count)))
         self._tell()
 

@@ -136,12 +136,10 @@ class Sparkplug:
             if not asked and link.clock.monotonic() - begun >= BEFORE_ASKING:
                 asked = True
                 host.unborn()
-            for group, node in host.to_ask(now):
-                topic, payload = commands.rebirth(group, node, now)
-                try:
-                    await session.publish(topic, payload, qos=0)
-                except WeftError:
-                    return  # the reader has it too and raises it
+            try:
+                await self._ask(session, host.to_ask(now))
+            except WeftError:
+                return  # the reader has it too and raises it
 
     async def _follow(self, link: Link, host: Host) -> None:
         while True:
@@ -198,8 +196,8 @@ class Sparkplug:
         return commands.wanted_metric(declaration, write.value, now)
 
     async def browse(self, start: str = "") -> AsyncIterator[Found]:
-        """The metrics of all births within three seconds below ``start`` (``group/node/device``); nodes that are
-        heard but were not born meanwhile are asked for their birth."""
+        """The metrics of all births within three seconds below ``start`` (``group/node/device``). A node that
+        ``start`` names, or that is heard but was not born meanwhile, is asked for its birth."""
         listing = Listing(start)
         session = self._new_session(f"weftlook{secrets.token_hex(6)}", None)
         try:
@@ -207,17 +205,22 @@ class Sparkplug:
             topics = [f"{NAMESPACE}/{group}/#" for group in self._config.groups] or [f"{NAMESPACE}/#"]
             # A broker that is Sparkplug-aware keeps the births (Sparkplug 3.0, 10.1.4).
             await session.subscribe([*topics, f"$sparkplug/certificates/{NAMESPACE}/#"], qos=1)
+            named = start.strip("/").split("/")
+            await self._ask(session, [(named[0], named[1])] if len(named) > 1 else [])
             with anyio.move_on_after(LISTEN):
                 while not listing.full:
                     messages = await session.receive()
                     session.acknowledge(messages)
-                    for group, node in listing.take(messages):
-                        topic, payload = commands.rebirth(group, node, self._clock.now())
-                        await session.publish(topic, payload, qos=0)
+                    await self._ask(session, listing.take(messages))
         finally:
             await session.close()
         for found in listing.items():
             yield found
+
+    async def _ask(self, session: Session, nodes: Sequence[tuple[str, str]]) -> None:
+        for group, node in nodes:
+            topic, payload = commands.rebirth(group, node, self._clock.now())
+            await session.publish(topic, payload, qos=0)
 
     async def probe(self) -> str:
         """Raises like ``run``."""

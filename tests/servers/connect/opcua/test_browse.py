@@ -113,7 +113,7 @@ async def test_pages_of_references_go_on(garden, kit, monkeypatch):
     whole = by_name(await all_of(OpcUa(kit.config(garden.url)), f"{SPACE}Garden"))
     monkeypatch.setattr(calling, "REFERENCES_AT_ONCE", 3)
     rows = await all_of(OpcUa(kit.config(garden.url)), f"{SPACE}Garden")
-    assert len(rows) == 216
+    assert len(rows) == 210
     assert by_name(rows).keys() == whole.keys()
 
 
@@ -124,7 +124,7 @@ async def test_calls_of_one_node_find_the_same(garden, kit):
             walk = browse.Walk(f"{SPACE}Garden")
             async for page in walk.pages(opened, Profile(browse=1, read=1, growth=1, workers=1)):
                 rows += page.found
-    assert len(rows) == 216
+    assert len(rows) == 210
 
 
 async def test_a_cursor_goes_on_in_another_process(garden, kit):
@@ -174,3 +174,26 @@ async def test_a_killed_server_is_waited_for(kit):
         assert sorted(names.values()) == [1] * 200
     finally:
         server.kill()
+
+
+@pytest.fixture(scope="module")
+def many(node_opcua, tmp_path_factory):
+    """2,500 variables on node-opcua, in folders of 1,000."""
+    command = ["node", node_opcua / "many.js", "--folder", tmp_path_factory.mktemp("many"), "--count", "2500"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    port = next(line.split()[1] for line in process.stdout if line.startswith("port "))
+    yield f"opc.tcp://127.0.0.1:{port}"
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+@pytest.mark.card("opcua", "outside_peer")
+@pytest.mark.parametrize("most", [1000, 150])
+async def test_large_folders_come_page_by_page(many, kit, monkeypatch, most):
+    monkeypatch.setattr(calling, "REFERENCES_AT_ONCE", most)
+    rows = [row for row in await all_of(OpcUa(kit.config(many)), "Many") if row.kind == "variable"]
+    assert sorted(row.value for row in rows) == list(range(2500))
+    assert len({str(row.address) for row in rows}) == 2500
+    assert {row.unit for row in rows} == {"", "Cel"}
+    assert {row.limits.high for row in rows if row.unit} == {i + 1 for i in range(0, 2500, 10)}

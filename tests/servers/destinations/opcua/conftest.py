@@ -3,17 +3,17 @@
 import json
 import pathlib
 import subprocess
+from collections import deque
 from contextlib import asynccontextmanager
 
 import anyio
 import pytest
+from servers.destinations.opcua import papers
 
 from weft.destinations.api import Delivery
 from weft.destinations.opcua import Config, OpcUaServer
 from weft.model import Asset, Batch, Level, Limits, Outcome, Signal, ValueType, Writable
 from weft.runtime import SystemClock
-
-from servers.destinations.opcua import papers
 
 HERE = pathlib.Path(__file__).parent
 NODE = HERE.parents[2] / "peers" / "node-opcua"
@@ -35,7 +35,7 @@ class Plant:
         self.commands = []
         self.outcome = lambda command: Outcome(id=command.id)
         self.ups = []
-        self._out, self._in = anyio.create_memory_object_stream(1000)
+        self._deliveries = deque()
         self._news = anyio.Event()
         self._changed = anyio.Event()
 
@@ -59,10 +59,13 @@ class Plant:
         self.send(Batch.of(rows), live=live)
 
     def send(self, batch, live=True):
-        self._out.send_nowait(Delivery(batch, live, str(len(self.settled))))
+        self._deliveries.append(Delivery(batch, live, str(len(self.settled))))
+        self._tell()
 
     async def take(self):
-        return await self._in.receive()
+        while not self._deliveries:
+            await self._news.wait()
+        return self._deliveries.popleft()
 
     async def settle(self, delivery):
         self.settled.append(delivery)
@@ -135,7 +138,9 @@ class Kit:
             Asset(path="Acme/Ulm/Milling", level=Level.AREA),
             Asset(path="Acme/Ulm/Milling/Mill 1", level=Level.CELL),
         ]
-        return Plant(folder, signals, assets)
+        plant = Plant(folder, signals, assets)
+        plant.newest = {0: (0, T, 5.5, 11), 1: (1, T, 7, 6), 2: (2, T, 1, 3)}
+        return plant
 
     @staticmethod
     def config(**more):

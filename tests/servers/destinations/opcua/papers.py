@@ -48,6 +48,10 @@ class Paper:
         return self.certificate.public_bytes(serialization.Encoding.DER)
 
     @property
+    def certificate_pem(self):
+        return self.certificate.public_bytes(serialization.Encoding.PEM)
+
+    @property
     def pem(self):
         return self.key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -162,7 +162,7 @@ async def test_a_host_that_comes_later_asks_for_the_births(broker, tmp_path):
             await link.until(lambda: bool(link.of(1)))
             assert (link.of(1)[0].value, link.of(1)[0].time) == (1.5, NOW)
             assert link.of(1)[0].flags & Flag.FIRST
-            found = {item.name: item async for item in connector.browse()}
+            found = {item.name: item async for item in connector.browse("G/E")}
     speed = found["G/E/acme.hall.mill/speed"]
     assert (speed.unit, speed.limits, speed.type) == ("mm/s", SPEED.limits, T.DOUBLE)
     assert (speed.value, speed.writable) == (1.5, True)
