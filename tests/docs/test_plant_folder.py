@@ -24,6 +24,7 @@ FORMS = {
     "Limits": Limits,
     "WriteForm": forms.WriteForm,
     "RuleForm": forms.RuleForm,
+    "DestinationForm": forms.DestinationForm,
 }
 
 

@@ -24,8 +24,13 @@ class FakeAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Fake:
+    """A destination, too."""
+
     Config: ClassVar[type[msgspec.Struct]] = FakeConfig
     Address: ClassVar[type[msgspec.Struct]] = FakeAddress
+
+    async def run(self, feed):
+        raise NotImplementedError
 
 
 class Lenient:

@@ -197,3 +197,36 @@ def plant_folder_pair(request):
     old = catalog.load(path, environ={}).plant
     make({"assets/b.toml": first.replace('"a".signals.x', '"b".signals.y')}, folder=path)
     return old, catalog.load(path, environ={}).plant
+
+
+def outlet(**fields):
+    return catalog.Destination(**{"name": "uns", "protocol": "fake", "config": Config(), **fields})
+
+
+def test_destinations_that_begin_anew_are_told_from_those_that_go_on():
+    before = plant(destinations={name: outlet(name=name) for name in ("a", "b", "c", "d", "e")})
+    after = plant(
+        destinations={
+            "a": outlet(name="a"),
+            "b": outlet(name="b", config=Config(host="other", password="new")),
+            "c": outlet(name="c", signals=("weft/hall/a/x",)),
+            "d": outlet(name="d", owner="maria"),
+            "f": outlet(name="f", batch_rows=7),
+        }
+    )
+    changes = diff(before, after)
+    assert changes.destinations_added == ("f",)
+    assert changes.destinations_removed == ("e",)
+    assert changes.destinations_changed == ("b",)
+    assert changes.destinations_signals == ("c",)
+    assert changes.destinations_described == ("d",)
+    assert changes.lines() == (
+        "+ destination f (fake, 0 signals)",
+        "- destination e (fake, 0 signals)",
+        "~ destination b begins anew: host: h → other; password: none → (secret)",
+        "~ destination c goes on, sending other signals (0 signals → 1 signal)",
+        "~ destination d owner: none → maria",
+    )
+    paced = diff(plant(destinations={"a": outlet()}), plant(destinations={"a": outlet(backlog_rate=1.0)}))
+    assert paced.lines() == ("~ destination a begins anew: backlog_rate: 50000 → 1",)
+    assert not diff(after, after)

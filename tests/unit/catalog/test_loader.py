@@ -337,3 +337,29 @@ def test_matching(rich):
     assert len(names("**")) == 4
     assert names("ill/*") == []
     assert names("mill") == []
+
+
+def test_destinations_choose_signals_by_patterns(plant):
+    loaded = catalog.check(
+        plant(
+            {
+                "signals/s.csv": "asset,name,connection,address.node\n"
+                "l1/mill,load,line,a\nl1/mill,speed,line,b\nl2/saw,load,line,c\n",
+                "destinations/all.toml": "[fake]\nendpoint = 'x'\n",
+                "destinations/some.toml": "description = 'd'\nowner = 'o'\nsignals = ['l1/**', 'saw/*']\n"
+                "without = ['**/speed']\nbacklog_rate = 5\nbegin = 'oldest'\nedge = 'e1'\n"
+                "[fake]\nendpoint = 'x'\n",
+                "destinations/none.toml": "# later\n",
+            }
+        ),
+        environ={},
+    )
+    assert not loaded.findings
+    found = loaded.plant.destinations
+    assert list(found) == ["all", "some"]
+    assert found["all"].signals == tuple(loaded.plant.signals)
+    some = found["some"]
+    assert some.signals == ("weft/hall/l1/mill/load", "weft/hall/l2/saw/load")
+    assert (some.backlog_rate, some.begin, some.edge, some.owner) == (5.0, "oldest", "e1", "o")
+    assert some.config.endpoint == "x"
+    assert [s.path for s in loaded.plant.signals_for("some")] == list(some.signals)
