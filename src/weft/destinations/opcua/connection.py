@@ -26,7 +26,7 @@ log = get_logger(__name__)
 Dispatch = Callable[[Request], None]
 
 _HEADER: Final = 8
-_FAREWELL: Final = 2.0
+_FAREWELL: Final = 1.0
 _MOST_BESIDE: Final = 100
 _MOST_UNSENT: Final = 64 << 20
 _LOSSES: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, OSError)
@@ -61,7 +61,7 @@ class Connection:
                 self._group.start_soon(self._write)
                 await self._read()
                 with anyio.move_on_after(_FAREWELL):
-                    await self._flush()
+                    await self._farewell()
                 self._group.cancel_scope.cancel()
         finally:
             self._ended = True
@@ -116,6 +116,16 @@ class Connection:
             if message is not None:
                 self._handle(message)
                 await anyio.lowlevel.checkpoint()
+
+    async def _farewell(self) -> None:
+        """The reason arrives only when the client hangs up first: what it sent meanwhile would reset the line."""
+        try:
+            await self._flush()
+            await self._stream.send_eof()
+            while not self._ended:
+                await self._stream.receive(MAX_CHUNK)
+        except _LOSSES:
+            return
 
     async def _chunk(self) -> bytes | None:
         """The next chunk; its size is checked before more of it is taken in. None at the end."""
