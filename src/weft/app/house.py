@@ -73,6 +73,7 @@ class House:
         self.commands = commands.make(
             self.bus, self._edge, self.settings["commands"], self.clock, plant=self.plant, lines=self._lines
         )
+        self._logic = self._make_logic()
         self._outlets = self._make_outlets()
         self.history: history.Store
 
@@ -102,7 +103,14 @@ class House:
                 self._supervisor.running(
                     [
                         ("history", [Service("history", self._keep)]),
-                        ("edge", [Service("edge", self._edge.run), *self._bus_door()]),
+                        (
+                            "edge",
+                            [
+                                Service("edge", self._edge.run),
+                                Service("logic", self._logic.run),
+                                *self._bus_door(),
+                            ],
+                        ),
                         ("destinations", self._outlets.services(self._plant)),
                         (
                             "lines",
@@ -151,7 +159,8 @@ class House:
                 }
                 self._outlets.prepare(plant, changes)
                 self._plant = plant
-                self._edge.apply(self._signals())
+                self._logic.apply(plant.logic, plant.signals)
+                self._edge.apply(self._signals(), self._logic.watched)
                 self._edge.seed(self.history.snapshot)
                 await self._change_lines(changes, connectors)
                 await self._outlets.follow(plant, changes, self._supervisor.floors["destinations"])
@@ -261,6 +270,18 @@ class House:
     def _runs(self, connection: catalog.Connection) -> bool:
         """Whether it is this Weft's, of those that share the plant's folder."""
         return bool(connection.edge == self.settings["edge"].name)
+
+    def _make_logic(self) -> edge.Logic:
+        made = edge.Logic(
+            clock=self.clock,
+            latest=self._edge.treatment.latest,
+            execute=self.commands.execute,
+            tell=self._edge.tell,
+        )
+        made.apply(self._plant.logic, self._plant.signals)
+        self._edge.treatment.notice = made.notice
+        self._edge.apply(self._signals(), made.watched)
+        return made
 
     def _bus_door(self) -> list[Service]:
         door = commands.BusDoor(self.bus, self.commands, self.plant)

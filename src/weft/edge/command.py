@@ -150,7 +150,8 @@ class Commands:
             )
         outcome: Outcome | None = None
         try:
-            self._pace.take(command.actor, self._clock.monotonic())
+            if command.via != LOGIC:  # a rule has its own limit
+                self._pace.take(command.actor, self._clock.monotonic())
             # A caller who goes away must not leave an intent without a result; every step has its deadline.
             with anyio.CancelScope(shield=True):
                 outcome = await carry(digest)

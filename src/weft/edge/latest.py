@@ -17,6 +17,7 @@ __all__ = ["Latest"]
 
 # The source says that it is not of this moment: then its own time tells how old it is.
 _OLD: Final = np.uint16(Flag.HISTORY | Flag.REPLAYED | Flag.SYNTHETIC)
+MEMORY: Final = int(Flag.HISTORY)
 NOTHING: Final = Reading(None, BAD_WAITING_FOR_INITIAL_DATA, float("inf"))
 
 
@@ -95,6 +96,10 @@ class Latest:
             return NOTHING
         age = max(now - int(self._heard[handle]), 0) / 1e9
         return Reading(self._values[handle], int(self._status[handle]), age)
+
+    def is_live(self, handle: int) -> bool:
+        """Whether the newest sample is of this moment and of this life, not from anybody's memory."""
+        return self._knows(handle) and not int(self._flags[handle]) & MEMORY
 
     def row(self, handle: int) -> Row | None:
         """The newest sample of a signal, None for none."""
