@@ -119,7 +119,7 @@ def _check_dates(one: x509.Certificate, now: datetime) -> None:
 
 def _issuer(below: x509.Certificate, above: Sequence[x509.Certificate]) -> x509.Certificate:
     for one in above:
-        if one.subject != below.issuer or not _may_sign(one):
+        if one == below or one.subject != below.issuer or not _may_sign(one):
             continue
         try:
             below.verify_directly_issued_by(one)

@@ -26,6 +26,7 @@ QUEUE: Final = 10_000
 MOST_KNOWN: Final = 100_000
 _LONGEST: Final = 4000
 _IDS: Final = ua.ObjectIds
+_BASE: Final = f"i={_IDS.BaseEventType}"
 _REFRESH_START: Final = f"i={_IDS.RefreshStartEventType}"
 _REFRESH_END: Final = f"i={_IDS.RefreshEndEventType}"
 _REFRESH_REQUIRED: Final = f"i={_IDS.RefreshRequiredEventType}"
@@ -117,7 +118,7 @@ class Alarms:
             self._fresh = set()
         elif kind == _REFRESH_END:
             self._settle()
-        elif kind != _REFRESH_REQUIRED:
+        elif kind != _REFRESH_REQUIRED and not _of_the_server(found):
             self._tell(found)
 
     async def _create(self, session: Session, subscription: int, text: str, handle: int) -> None:
@@ -191,6 +192,12 @@ def _clause(kind: int, path: str) -> Any:
     clause.BrowsePath = [ua.QualifiedName(name) for name in path.split("/")] if path else []
     clause.AttributeId = ua.AttributeIds.Value if path else ua.AttributeIds.NodeId
     return clause
+
+
+def _of_the_server(found: dict[str, Any]) -> bool:
+    """Audits and the like: no condition, and of a type that every server has."""
+    kind = str(found["type"])
+    return found["condition"] is None and kind.startswith("i=") and kind != _BASE
 
 
 def _small(value: Any) -> Any:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from asyncua import Server, ua, uamethod
 from asyncua.crypto.cert_gen import setup_self_signed_certificate
 from asyncua.crypto.permission_rules import SimpleRoleRuleset, User, UserRole
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 V = ua.VariantType
@@ -35,17 +36,22 @@ ARRAYS = {
 
 
 class Users:
-    def __init__(self, users):
+    def __init__(self, users, person):
         self._users = users
+        self._person = person
 
     def get_user(self, iserver, username=None, password=None, certificate=None):
+        if self._person:
+            shown = certificate if isinstance(certificate, bytes) else certificate.public_bytes(Encoding.DER)
+            known = pathlib.Path(self._person).read_bytes()
+            return User(role=UserRole.User) if shown == known else None
         if not self._users or (username and self._users.get(username) == password):
             return User(role=UserRole.User)
         return None
 
 
-async def make(port, folder, users):
-    server = Server(user_manager=Users(users))
+async def make(port, folder, users, person):
+    server = Server(user_manager=Users(users, person))
     await server.init()
     server.set_endpoint(f"opc.tcp://127.0.0.1:{port}")
     server.set_server_name("peer")
@@ -63,7 +69,8 @@ async def make(port, folder, users):
             ua.SecurityPolicyType.Basic256Sha256_Sign,
         ]
     server.set_security_policy(policies, permission_ruleset=SimpleRoleRuleset())
-    server.set_identity_tokens([ua.UserNameIdentityToken if users else ua.AnonymousIdentityToken])
+    tokens = [ua.UserNameIdentityToken if users else ua.AnonymousIdentityToken]
+    server.set_identity_tokens([ua.X509IdentityToken] if person else tokens)
     await fill(server)
     return server
 
@@ -149,7 +156,9 @@ async def tick(server, seconds, nodes):
 
 
 async def main(options):
-    server = await make(options["port"], options.get("folder"), options.get("users") or {})
+    server = await make(
+        options["port"], options.get("folder"), options.get("users") or {}, options.get("person")
+    )
     ticking = None
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
