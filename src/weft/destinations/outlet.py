@@ -167,10 +167,10 @@ class Outlet:
     async def run(self, ready: Ready) -> None:
         """Keeps the destination until cancelled. What it raises beside Retry and NeedsHuman is a fault of its own
         and goes to the supervisor, which restarts it."""
-        ready()  # an other side that is away, or a slow bus, must not hold up the start
         self._become(LineState.CONNECTING)
         try:
             await self._cursor.open()
+            ready()  # an other side that is away must not hold up the start
             async with anyio.create_task_group() as group:
                 self._group = group
                 group.start_soon(self._watch)

@@ -137,9 +137,10 @@ async def test_an_other_side_that_breaks_off_gets_the_rest_once(tmp_path):
     async with memory_bus() as field:
         book = Book()
         async with running(outlet(field.bus, tmp_path, book, pace={"batch_rows": 3})):
-            await field.source.publish(30)
             book.breaks = 2
+            await field.source.publish(30)
             await wait_for(lambda: book.runs >= 2)
+            await book.has(30)
             book.breaks = 1
             await field.source.publish(10)
             await wait_for(lambda: book.runs >= 3)
