@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ import numpy as np
 
 from weft.model import ARRAY, ValueType
 from weft.model.values import type_name
+from weft.ua.definition import Definition, read_structure
 from weft.ua.structure import structure
 
 __all__ = ["MAX_DEPTH", "BadEncoding", "Reader"]
@@ -58,15 +59,26 @@ class BadEncoding(ValueError):
 
 class Reader:
     """A position in one message. ``spoiled`` tells that a text since it was last cleared was not UTF-8 (the
-    wrong bytes read as U+FFFD): the message goes on, that value is not to be used."""
+    wrong bytes read as U+FFFD): the message goes on, that value is not to be used. ``known`` are the server's own
+    structures by the NodeId of their encoding, None for those that nobody can describe; ``strange`` takes the
+    NodeIds of others."""
 
-    __slots__ = ("data", "end", "pos", "spoiled")
+    __slots__ = ("data", "end", "known", "pos", "spoiled", "strange")
 
-    def __init__(self, data: bytes, pos: int = 0, end: int | None = None) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        pos: int = 0,
+        end: int | None = None,
+        known: Mapping[str, Definition | None] | None = None,
+        strange: set[str] | None = None,
+    ) -> None:
         self.data = data
         self.pos = pos
         self.end = len(data) if end is None else end
         self.spoiled = False
+        self.known = known
+        self.strange = strange
 
     def skip(self, size: int) -> int:
         """Moves on by ``size`` bytes; the place where they begin."""
@@ -160,7 +172,7 @@ class Reader:
 
     def diagnostic(self, depth: int = 0) -> dict[str, Any] | None:
         """DiagnosticInfo (5.2.2.12)."""
-        self._deeper(depth)
+        self.deeper(depth)
         mask = self.u8()
         names = ((1, "symbolic_id"), (2, "namespace"), (8, "locale"), (4, "localized_text"))
         found: dict[str, Any] = {name: self.i32() for bit, name in names if mask & bit}
@@ -174,7 +186,7 @@ class Reader:
 
     def extension(self, depth: int = 0) -> dict[str, Any] | None:
         """ExtensionObject (5.2.2.15); None when it has neither type nor body."""
-        self._deeper(depth)
+        self.deeper(depth)
         kind = self.node()
         form = self.u8()
         if form == 2:
@@ -182,11 +194,51 @@ class Reader:
         body = self.octets() if form == 1 else None
         if body is None:
             return None if kind == "i=0" else {"type": kind, "body": None}
-        return structure(kind, body)
+        if self.known is None:
+            return structure(kind, body)
+        return self._known_structure(kind, body, depth)
+
+    def _known_structure(self, kind: str, body: bytes, depth: int) -> dict[str, Any]:
+        assert self.known is not None
+        definition = self.known.get(kind)
+        if definition is None:
+            found = structure(kind, body)
+            if isinstance(found["body"], bytes) and kind not in self.known and self.strange is not None:
+                self.strange.add(kind)
+            return found
+        reader = Reader(body, 0, None, self.known, self.strange)
+        try:
+            table = read_structure(reader, definition, depth + 1)
+        except (BadEncoding, struct.error):
+            return {"type": kind, "body": body}
+        if reader.pos != reader.end:  # not all of it: the description is another version's
+            return {"type": kind, "body": body}
+        self.spoiled |= reader.spoiled
+        return {"type": definition.name, "body": table}
+
+    def value(self, kind: int, depth: int = 0) -> Any:
+        """A single value of a built-in type, without a header."""
+        if kind == ValueType.VARIANT:
+            return _inner_variant(self, depth)
+        return self._scalar(kind, depth)
+
+    def values(self, kind: int, depth: int = 0) -> list[Any] | None:
+        """An array of a built-in type, without a header."""
+        return self._array(kind, depth)
+
+    def room(self, n: int) -> None:
+        """Raises BadEncoding when n values of at least one byte cannot be there."""
+        if n > self.end - self.pos:
+            raise BadEncoding(f"{n} values in {self.end - self.pos} bytes")
+
+    @staticmethod
+    def shaped(values: list[Any], dimensions: list[int]) -> list[Any] | None:
+        """Row-major values as nested lists."""
+        return _shaped(values, dimensions)
 
     def variant(self, depth: int = 0) -> tuple[int, Any]:
         """Type (``| ARRAY``) and plain value (5.2.2.16)."""
-        self._deeper(depth)
+        self.deeper(depth)
         form = self.u8()
         kind = form & 0x3F
         if kind > ValueType.DIAGNOSTICINFO:
@@ -201,7 +253,7 @@ class Reader:
         return kind | ARRAY, values
 
     def data_value(self, depth: int = 0) -> dict[str, Any]:
-        self._deeper(depth)
+        self.deeper(depth)
         mask = self.u8()
         kind, value = self.variant(depth + 1) if mask & 1 else (0, None)
         found: dict[str, Any] = {"type": type_name(kind), "value": value}
@@ -244,7 +296,7 @@ class Reader:
         return [self.i32() for _ in range(n)]
 
     @staticmethod
-    def _deeper(depth: int) -> None:
+    def deeper(depth: int) -> None:
         if depth > MAX_DEPTH:
             raise BadEncoding(f"nested deeper than {MAX_DEPTH}")
 

@@ -4,7 +4,7 @@
 "use strict";
 const path = require("path");
 const readline = require("readline");
-const { OPCUAServer, OPCUACertificateManager, MessageSecurityMode, SecurityPolicy, DataType, Variant, VariantArrayType, StatusCodes, standardUnits, Range } = require("node-opcua");
+const { OPCUAServer, OPCUACertificateManager, MessageSecurityMode, SecurityPolicy, DataType, Variant, VariantArrayType, StatusCodes, standardUnits, Range, nodesets } = require("node-opcua");
 
 async function main() {
   const folder = process.argv[process.argv.indexOf("--folder") + 1];
@@ -16,6 +16,7 @@ async function main() {
     ...own_certificate,
     ...(reverse ? { reverseConnect: { connections: [{ endpointUrl: `opc.tcp://127.0.0.1:${reverse}` }], reconnectDelay: 200 }, serverInfo: { applicationUri: "urn:peer:node" } } : {}),
     port: 0,
+    nodeset_filename: [nodesets.standard, path.join(__dirname, "pose.xml")],
     resourcePath: "",
     hostname: "127.0.0.1",
     alternateHostname: ["127.0.0.1"],
@@ -52,6 +53,9 @@ async function main() {
   const level = own.addVariable({ componentOf: machine, browseName: "Level", nodeId: "s=Level", dataType: levels });
   level.setValueFromSource(new Variant({ dataType: DataType.Int32, value: 0 }));
   variable("When", DataType.DateTime, new Date(0));
+  const pose = space.findDataType("Pose", space.getNamespaceIndex("urn:node:pose"));
+  const posed = own.addVariable({ componentOf: machine, browseName: "Pose", nodeId: "s=Pose", dataType: pose });
+  posed.setValueFromSource(new Variant({ dataType: DataType.ExtensionObject, value: space.constructExtensionObject(pose, { name: "home", codes: [7, -1] }) }));
   space.installAlarmsAndConditionsService();
   const area = own.addObject({ organizedBy: space.rootFolder.objects, browseName: "Area", nodeId: "s=Area", eventNotifier: 1, notifierOf: space.rootFolder.objects.server });
   const pump = own.addObject({ componentOf: area, browseName: "Pump", nodeId: "s=Pump", eventSourceOf: area });

@@ -48,7 +48,7 @@ async def _send(
     body = writer.node(place.to_string()) + writer.node(node.to_string())
     body += len(encoded).to_bytes(4, "little") + b"".join(encoded)
     data = await session.raw(Encoded(ua.CallRequest(), (1).to_bytes(4, "little") + body))
-    status, inputs, outputs = read_call(data)
+    status, inputs, outputs = read_call(data, session.structures.known)
     if status < quality.BAD:
         return outputs
     wrong = [f"{name}: {status_text(code)}" for name, code in zip(names, inputs, strict=False) if code]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ from weft.connect.opcua.layout import Columns, Layout
 from weft.connect.opcua.walk import walk
 from weft.model import Batch, Flag, quality
 from weft.model.instant import MAX_NS, MIN_NS, from_filetime, to_filetime
+from weft.ua.definition import Definition
 from weft.ua.stack import ua
 from weft.ua.variant import BadEncoding, Reader
 
@@ -110,14 +111,18 @@ def read_values(data: bytes) -> list[tuple[int, int, Any]]:
     return results
 
 
-def read_timed(data: bytes) -> list[Value]:
+def read_timed(
+    data: bytes, known: Mapping[str, Definition | None] | None = None, strange: set[str] | None = None
+) -> list[Value]:
     """Each result of a ReadResponse with its times."""
-    reader = Reader(data)
+    reader = Reader(data, known=known, strange=strange)
     response(reader, _READ)
     return [_value(reader) for _ in range(reader.count())]
 
 
-def read_history(data: bytes) -> list[tuple[int, bytes, list[Value]]]:
+def read_history(
+    data: bytes, known: Mapping[str, Definition | None] | None = None
+) -> list[tuple[int, bytes, list[Value]]]:
     """(status, continuation point, values) of each result of a HistoryReadResponse (OPC 10000-4, 5.11.3)."""
     reader = Reader(data)
     response(reader, _HISTORY)
@@ -129,15 +134,17 @@ def read_history(data: bytes) -> list[tuple[int, bytes, list[Value]]]:
         start = reader.skip(max(size, 0))
         values: list[Value] = []
         if kind == _HISTORY_DATA and form == 1:
-            body = Reader(reader.data, start, start + size)
+            body = Reader(reader.data, start, start + size, known)
             values = [_value(body) for _ in range(body.count())]
         results.append((status, more, values))
     return results
 
 
-def read_call(data: bytes) -> tuple[int, list[int], list[Any]]:
+def read_call(
+    data: bytes, known: Mapping[str, Definition | None] | None = None
+) -> tuple[int, list[int], list[Any]]:
     """(status, statuses of the inputs, outputs) of a CallResponse to one call (OPC 10000-4, 5.12.2)."""
-    reader = Reader(data)
+    reader = Reader(data, known=known)
     response(reader, _CALL)
     if reader.count(4) != 1:
         raise BadEncoding("not one result for one call")
@@ -172,9 +179,15 @@ def _value(reader: Reader) -> Value:
 class Decoder:
     """The decoder of one session: it remembers the layouts of its messages. ``received`` is ns UTC."""
 
-    def __init__(self, handles: Handles) -> None:
+    def __init__(self, handles: Handles, known: Mapping[str, Definition | None] | None = None) -> None:
         self._handles = handles
+        self._known = known
+        self.strange: set[str] = set()  # encodings of structures that are not known yet
         self._layouts: OrderedDict[tuple[int, int], Layout] = OrderedDict()
+
+    def describe(self, known: Mapping[str, Definition | None]) -> None:
+        """Another session's structures from now on."""
+        self._known = known
 
     def publish(self, data: bytes, received: int) -> Notification:
         """Raises BadEncoding (or struct.error) when it cannot be read, UaStatusCodeError when it says so."""
@@ -205,9 +218,9 @@ class Decoder:
             kind, form = reader.node(), reader.u8()
             size = reader.i32() if form else 0
             start = reader.skip(size)
-            body = Reader(reader.data, start, start + size)
+            body = Reader(reader.data, start, start + size, self._known, self.strange)
             if kind == _DATA_CHANGE:
-                batches.append(self._batch(self._columns(body), received))
+                batches.append(self.batch(self._columns(body), received))
             elif kind == _STATUS_CHANGE:
                 status = body.u32()
             elif kind == _EVENTS:
@@ -235,7 +248,8 @@ class Decoder:
                 self._layouts.popitem(last=False)
         return columns
 
-    def _batch(self, columns: Columns, received: int) -> Batch:
+    def batch(self, columns: Columns, received: int) -> Batch:
+        """Samples of the signals that the client handles stand for."""
         time, flags = _stamp(columns, received)
         flags[(columns.status & _OVERFLOW_MASK) == _OVERFLOW] |= np.uint16(Flag.OVERFLOW)
         signal = self._handles.signals(columns.handle)

@@ -146,7 +146,7 @@ class History:
         request.Parameters.ReleaseContinuationPoints = release
         request.Parameters.NodesToRead = [_node(one) for one in due]
         try:
-            results = read_history(await self._session.raw(request, PATIENCE))
+            results = read_history(await self._session.raw(request, PATIENCE), self._session.structures.known)
             if len(results) != len(due) and not release:
                 raise ValueError(f"{len(results)} results for {len(due)} histories")
         except UaStatusCodeError as error:

@@ -45,7 +45,7 @@ class Monitoring:
         self.subscription = Subscription(
             session,
             link,
-            Decoder(self._handles),
+            Decoder(self._handles, session.structures.known),
             seen=seen,
             before=self._holes.before,
             happened=self._alarms.happened,

@@ -19,6 +19,7 @@ from weft.connect.opcua.decode import Value, read_timed, read_values
 from weft.connect.opcua.faults import LOSSES, explained
 from weft.connect.opcua.memory import Facts
 from weft.connect.opcua.places import Places
+from weft.connect.opcua.structures import Structures
 from weft.ua import nodes
 from weft.ua.stack import NodeId, ua
 
@@ -37,6 +38,7 @@ class Session:
         self.config = config
         self.namespaces: list[str] = []
         self.places = Places(self)
+        self.structures = Structures(self)
         self.started = 0
         self.resumed = False
         self.notes: list[str] = []
@@ -70,7 +72,8 @@ class Session:
         request.Parameters.NodesToRead = [
             ua.ReadValueId(NodeId=node, AttributeId=ua.AttributeIds.Value) for node in wanted
         ]
-        found = read_timed(await self.raw(request))
+        data = await self.raw(request)
+        found = await self.structures.reading(lambda known, strange: read_timed(data, known, strange))
         if len(found) != len(wanted):
             raise ValueError(f"{len(found)} results for {len(wanted)} reads")
         return found

@@ -111,6 +111,7 @@ class Subscription:
     def attach(self, session: Session) -> None:
         """Goes on over another session, or the same one taken up again."""
         self._session = session
+        self._decoder.describe(session.structures.known)
         self._order = anyio.Lock(fast_acquire=True)
         self._publishers = session.config.publish_requests
         self._reattached = self._filled = True
@@ -190,7 +191,7 @@ class Subscription:
 
     async def _take(self, data: bytes) -> None:
         self.alive()
-        note = self._decoder.publish(data, self._link.clock.now())
+        note = await self._decoded(data)
         if note.subscription != self.id:
             return
         if self._reattached:
@@ -200,6 +201,17 @@ class Subscription:
             raise Renewal(
                 f"{self._session.config.endpoint} ended the subscription ({status_text(note.status)})."
             )
+
+    async def _decoded(self, data: bytes) -> Notification:
+        """With the server's own structures learnt before anybody sees them as bytes."""
+        note = self._decoder.publish(data, self._link.clock.now())
+        if self._decoder.strange:
+            await self._session.structures.learn(self._decoder.strange)
+            again = self._decoder.publish(data, self._link.clock.now())
+            # The first decoding has used up the marks of first samples.
+            batches = [b.replace(flags=a.flags) for a, b in zip(note.batches, again.batches, strict=True)]
+            return again._replace(batches=batches)
+        return note
 
     async def _reconcile(self, note: Notification) -> None:
         """The first message after an interruption tells what the server still holds."""

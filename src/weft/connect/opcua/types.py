@@ -3,11 +3,13 @@ Duration are what they are subtypes of (OPC 10000-3, 5.8; 10000-6, 5.1.2)."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from weft.connect.opcua.session import Session
 from weft.model import ValueType
 from weft.ua.stack import NodeId, ua
+
+if TYPE_CHECKING:
+    from weft.connect.opcua.session import Session
 
 __all__ = ["Types"]
 

@@ -9,6 +9,7 @@ import uuid
 from datetime import UTC, datetime
 
 from asyncua import Server, ua, uamethod
+from asyncua.common.structures104 import new_enum, new_struct, new_struct_field
 from asyncua.crypto.cert_gen import setup_self_signed_certificate
 from asyncua.crypto.permission_rules import SimpleRoleRuleset, User, UserRole
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -95,6 +96,27 @@ async def fill(server):
     await load.add_property(space, "EngineeringUnits", unit)
 
 
+async def structures(server):
+    """Structures that only this server knows: nested, with optional fields, an enumeration, arrays and a matrix."""
+    space = await server.get_namespace_index("urn:peer:plant")
+    field = new_struct_field
+    point, _ = await new_struct(server, space, "Spot", [field("X", V.Double), field("Y", V.Double)])
+    mode = await new_enum(server, space, "Turn", ["left", "right"])
+    pose = [
+        field("Name", V.String), field("At", point), field("Path", point, array=True), field("Turn", mode),
+        field("Codes", V.Int32, array=True), field("Note", V.String, optional=True), field("Rest", V.Byte, optional=True),
+    ]  # fmt: skip
+    await new_struct(server, space, "Pose", pose)
+    await server.load_data_type_definitions()
+    value = ua.Pose(
+        Name="home", At=ua.Spot(1.0, 2.0), Path=[ua.Spot(0.0, 0.5)], Turn=ua.Turn.right, Codes=[7, -1], Rest=9
+    )
+    folder = await server.nodes.objects.add_folder(space, "Structures")
+    await folder.add_variable(ua.NodeId("Pose", space), "Pose", ua.Variant(value, V.ExtensionObject))
+    poses = ua.Variant([value, value], V.ExtensionObject, is_array=True)
+    await folder.add_variable(ua.NodeId("Poses", space), "Poses", poses)
+
+
 async def count(server, nodes, values, first):
     space = await server.get_namespace_index("urn:peer:plant")
     for value in range(first, first + values):
@@ -163,6 +185,8 @@ async def main(options):
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     async with server:
+        if options.get("structures"):
+            await structures(server)
         if options.get("commands"):
             await commands(server)
         if options.get("history"):

@@ -28,6 +28,7 @@ class Played:
         self.wire = wire
         self.config = Config(endpoint="opc.tcp://played", publishing_interval=0.1)
         self.explained = nullcontext
+        self.structures = SimpleNamespace(known={})
         self.messages = deque()
         self.kept = {}
         self.acknowledged = []
