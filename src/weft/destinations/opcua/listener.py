@@ -6,7 +6,7 @@ import time
 from collections import Counter
 
 import anyio
-from anyio.abc import SocketAttribute, SocketStream, TaskStatus
+from anyio.abc import SocketAttribute, SocketStream
 from anyio.streams.stapled import MultiListener
 
 from weft.destinations.opcua.channel import Rules
@@ -29,15 +29,18 @@ class Listener:
         self._sessions = sessions
         self._dispatch = dispatch
         self._addresses: Counter[str] = Counter()
+        self._listening: MultiListener[SocketStream]
 
-    async def run(self, *, task_status: TaskStatus[None]) -> None:
+    async def open(self) -> None:
         """Raises NeedsHuman when the address is taken or not ours."""
-        listener = await self._listen()
-        async with listener:
-            for one in listener.listeners:
-                self.port = int(one.extra(SocketAttribute.local_port))  # noqa: S610  # anyio's, not Django's
-            task_status.started()
-            await listener.serve(self._serve)
+        self._listening = await self._listen()
+        for one in self._listening.listeners:
+            self.port = int(one.extra(SocketAttribute.local_port))  # noqa: S610  # anyio's, not Django's
+
+    async def run(self) -> None:
+        """Serves who comes, once it is open."""
+        async with self._listening:
+            await self._listening.serve(self._serve)
 
     async def sweep(self) -> None:
         """Closes what has no right to stay, for ever."""

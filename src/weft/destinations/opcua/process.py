@@ -31,11 +31,12 @@ async def serve(incoming: ByteReceiveStream, outgoing: ByteSendStream) -> None:
         group.start_soon(teller.run)
         try:
             server = Server(config, first.logins, Path(first.folder), teller.tell)
-            port = await group.start(server.run)
+            port = await server.open()
         except NeedsHuman as error:
             await pipe.send(outgoing, pipe.Failed(error.message, error.remedy, True))
         else:
-            teller.tell(pipe.Ready(config.host, int(port), server.fingerprint))
+            group.start_soon(server.run)
+            teller.tell(pipe.Ready(config.host, port, server.fingerprint))
             await _listen(server, messages, teller)
         group.cancel_scope.cancel()
 

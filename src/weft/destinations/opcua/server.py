@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import anyio
-from anyio.abc import TaskStatus
 from asyncua.crypto import security_policies
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -76,14 +75,18 @@ class Server:
         self._services = self._table()
         _describe(self.space, config)
 
-    async def run(self, *, task_status: TaskStatus[int]) -> None:
-        """Serves until cancelled; started with the port. Raises NeedsHuman."""
+    async def open(self) -> int:
+        """The port at which it listens from now on. Raises NeedsHuman."""
+        await self.listener.open()
+        self._login.listens(self.listener.port)
+        return self.listener.port
+
+    async def run(self) -> None:
+        """Serves until cancelled, once it is open."""
         async with anyio.create_task_group() as group:
-            await group.start(self.listener.run)
-            self._login.listens(self.listener.port)
+            group.start_soon(self.listener.run)
             group.start_soon(self.listener.sweep)
             group.start_soon(self.watch.run)
-            task_status.started(self.listener.port)
 
     def _dispatch(self, request: Request) -> None:
         service = self._services.get(request.kind)

@@ -207,19 +207,21 @@ async def test_connections_are_counted_for_each_address(kit, tmp_path):
 
 
 async def test_a_token_is_worth_nothing_on_another_channel(kit, tmp_path):
-    async with kit.serving(kit.plant(tmp_path / "feed"), open_house(kit)) as server:
-        async with Client(server.url) as client:
-            token = client.uaclient.protocol.authentication_token
-            assert len(token.Identifier) >= 40
-            wire = await Wire.dial(server)
-            async with wire.stream:
-                request = ua.ReadRequest()
-                request.RequestHeader.AuthenticationToken = token
-                request.Parameters.NodesToRead = [ua.ReadValueId(ua.NodeId(2258), ua.AttributeIds.Value)]
-                await wire.request(bytes(struct_to_binary(request)))
-                _, answer = await wire.answer()
-                assert status_of(answer) == ua.StatusCodes.BadSecureChannelIdInvalid
-            await client.get_node(LOAD).read_value()
+    async with (
+        kit.serving(kit.plant(tmp_path / "feed"), open_house(kit)) as server,
+        Client(server.url) as client,
+    ):
+        token = client.uaclient.protocol.authentication_token
+        assert len(token.Identifier) >= 40
+        wire = await Wire.dial(server)
+        async with wire.stream:
+            request = ua.ReadRequest()
+            request.RequestHeader.AuthenticationToken = token
+            request.Parameters.NodesToRead = [ua.ReadValueId(ua.NodeId(2258), ua.AttributeIds.Value)]
+            await wire.request(bytes(struct_to_binary(request)))
+            _, answer = await wire.answer()
+            assert status_of(answer) == ua.StatusCodes.BadSecureChannelIdInvalid
+        await client.get_node(LOAD).read_value()
 
 
 async def test_a_closed_session_leaves_no_subscription(kit, tmp_path):
@@ -238,16 +240,16 @@ async def test_a_closed_session_leaves_no_subscription(kit, tmp_path):
 
 
 async def test_another_sessions_subscription_cannot_be_touched(kit, tmp_path):
-    async with kit.serving(kit.plant(tmp_path / "feed"), open_house(kit)) as server:
-        async with Client(server.url) as mine, Client(server.url) as theirs:
-            subscription = await mine.create_subscription(50, None)
-            id = subscription.subscription_id
-            assert [one.value for one in await theirs.uaclient.delete_subscriptions([id])] == [
-                ua.StatusCodes.BadSubscriptionIdInvalid
-            ]
-            acknowledged = ua.SubscriptionAcknowledgement(SubscriptionId=id, SequenceNumber=1)
-            with pytest.raises(ua.uaerrors.BadNoSubscription):
-                await theirs.uaclient.publish([acknowledged])
+    serving = kit.serving(kit.plant(tmp_path / "feed"), open_house(kit))
+    async with serving as server, Client(server.url) as mine, Client(server.url) as theirs:
+        subscription = await mine.create_subscription(50, None)
+        id = subscription.subscription_id
+        assert [one.value for one in await theirs.uaclient.delete_subscriptions([id])] == [
+            ua.StatusCodes.BadSubscriptionIdInvalid
+        ]
+        acknowledged = ua.SubscriptionAcknowledgement(SubscriptionId=id, SequenceNumber=1)
+        with pytest.raises(ua.uaerrors.BadNoSubscription):
+            await theirs.uaclient.publish([acknowledged])
 
 
 async def test_many_who_send_slowly_do_not_slow_the_others(kit, tmp_path):
