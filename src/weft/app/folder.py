@@ -28,16 +28,17 @@ def state_of(folder: Path) -> Path:
 
 
 def load(folder: Path) -> catalog.Plant:
-    """The plant of a folder. Raises NotFound where there is none, Invalid, naming the first mistake, when it
+    """The plant of a folder, with Weft's own signals. Raises NotFound where there is none, Invalid, naming the first mistake, when it
     has any."""
-    loaded = catalog.load(folder, handles=catalog.Handles(state_of(folder)))
+    handles = catalog.Handles(state_of(folder))
+    loaded = catalog.load(folder, handles=handles)
     if loaded.plant is None:
         raise Invalid(
             f"{folder} describes no plant that can run. {len(loaded.findings)} finding(s), the first: "
             f"{loaded.findings[0]}",
             remedy="`weft check` names them all.",
         )
-    return loaded.plant
+    return catalog.with_health(loaded.plant, handles)
 
 
 def history_folder(settings: Mapping[str, Any], state: Path) -> Path:

@@ -17,9 +17,10 @@ import msgspec
 from litestar import Router, get, post
 from litestar.params import FromQuery
 
-from weft import catalog, connect, console, destinations, edge, history, web
+from weft import catalog, connect, console, destinations, history, web
 from weft.app import commands
 from weft.app.folder import bus_address, bus_server, history_folder, load, state_of
+from weft.app.gateway import Gateway
 from weft.app.outlets import Outlets
 from weft.bus import NatsBus, Stream, StreamState
 from weft.catalog import routes as catalog_routes
@@ -69,11 +70,15 @@ class House:
         self.address = ""
         self._server = bus_server(self.settings, self.state)
         self.bus = NatsBus(partial(bus_address, self.settings, self._server), clock=self.clock)
-        self._edge = self._make_edge()
-        self.commands = commands.make(
-            self.bus, self._edge, self.settings["commands"], self.clock, plant=self.plant, lines=self._lines
+        self._gateway = Gateway(
+            self.bus,
+            clock=self.clock,
+            settings=self.settings,
+            plant=self.plant,
+            lines=self._lines,
+            home=self._home,
         )
-        self._logic = self._make_logic()
+        self._edge, self.commands = self._gateway.edge, self._gateway.commands
         self._outlets = self._make_outlets()
         self.history: history.Store
 
@@ -88,7 +93,7 @@ class House:
         async with AsyncExitStack() as stack:
             enter = stack.enter_async_context
             self.history = await enter(self._open_history())
-            self._edge.seed(self.history.snapshot)
+            self._gateway.apply(self.history.snapshot)
             await enter(
                 self._supervisor.running(
                     [
@@ -103,14 +108,7 @@ class House:
                 self._supervisor.running(
                     [
                         ("history", [Service("history", self._keep)]),
-                        (
-                            "edge",
-                            [
-                                Service("edge", self._edge.run),
-                                Service("logic", self._logic.run),
-                                *self._bus_door(),
-                            ],
-                        ),
+                        ("edge", self._gateway.services()),
                         ("destinations", self._outlets.services(self._plant)),
                         (
                             "lines",
@@ -159,9 +157,7 @@ class House:
                 }
                 self._outlets.prepare(plant, changes)
                 self._plant = plant
-                self._logic.apply(plant.logic, plant.signals)
-                self._edge.apply(self._signals(), self._logic.watched)
-                self._edge.seed(self.history.snapshot)
+                self._gateway.apply(self.history.snapshot)
                 await self._change_lines(changes, connectors)
                 await self._outlets.follow(plant, changes, self._supervisor.floors["destinations"])
                 self._tell_applied(changes)
@@ -241,19 +237,6 @@ class House:
         finally:
             store.close()
 
-    def _make_edge(self) -> edge.Edge:
-        settings = self.settings["edge"]
-        made = edge.Edge(
-            self.bus,
-            clock=self.clock,
-            home=self._home,
-            queue_rows=settings.queue_rows,
-            queue_bytes=settings.queue_bytes,
-            flush_seconds=settings.flush_seconds,
-        )
-        made.apply(self._signals())
-        return made
-
     def _make_outlets(self) -> Outlets:
         return Outlets(
             bus=self.bus,
@@ -270,22 +253,6 @@ class House:
     def _runs(self, connection: catalog.Connection) -> bool:
         """Whether it is this Weft's, of those that share the plant's folder."""
         return bool(connection.edge == self.settings["edge"].name)
-
-    def _make_logic(self) -> edge.Logic:
-        made = edge.Logic(
-            clock=self.clock,
-            latest=self._edge.treatment.latest,
-            execute=self.commands.execute,
-            tell=self._edge.tell,
-        )
-        made.apply(self._plant.logic, self._plant.signals)
-        self._edge.treatment.notice = made.notice
-        self._edge.apply(self._signals(), made.watched)
-        return made
-
-    def _bus_door(self) -> list[Service]:
-        door = commands.BusDoor(self.bus, self.commands, self.plant)
-        return [Service("bus door", door.run)] if commands.BUS in self.settings["commands"].doors else []
 
     def _points(self, name: str) -> list[connect.Point]:
         return [

@@ -7,6 +7,7 @@ from weft.catalog.api import Connection, Destination, Plant
 from weft.catalog.changes import Changes, diff
 from weft.catalog.findings import Finding, Findings, Severity, nearest
 from weft.catalog.handles import Handles
+from weft.catalog.health import with_health
 from weft.catalog.loader import Loaded, check, load
 from weft.catalog.search import matching
 
@@ -32,6 +33,7 @@ __all__ = [
     "router",
     "skeleton",
     "watch",
+    "with_health",
 ]
 
 

@@ -72,6 +72,7 @@ class Edge:
         self._news = anyio.Event()
         self._hurry = anyio.Event()
         self._derivations = clock.now()  # as a line counts: above all numbers of before a restart
+        self.arrived: Callable[[Batch], None] = lambda batch: None  # told of each batch before it is treated
         self.treatment = Treatment(clock=clock, tell=self.tell)
 
     def apply(self, signals: list[Signal], watched: Iterable[int] = ()) -> None:
@@ -100,6 +101,7 @@ class Edge:
         """Takes a connector's batch. Never blocks, never raises. ``stored`` is called once the bus has
         acknowledged it, and such a batch does not wait for others to gather."""
         ACCEPTED.inc(len(batch))
+        self.arrived(batch)
         own, *derived = self.treatment.take(batch)
         if len(own):
             self._enqueue(Waiting(own, stored))

@@ -183,7 +183,13 @@ class _Singles:
         return lambda given: yes(given) if _truth(test(given)) else no(given)
 
     def among(self, part: Node, known: Sequence[Any], *, wanted: bool) -> Node:
-        return lambda given: (part(given) in known) is wanted
+        equal = self._functions["=="]
+
+        def found(given: Any) -> bool:
+            value = part(given)
+            return any(equal(value, one) for one in known) is wanted
+
+        return found
 
     def call(self, name: str, parts: Sequence[Node]) -> Node:
         return _closure(self._functions[f"{name}1" if name == "-" and len(parts) == 1 else name], parts)
