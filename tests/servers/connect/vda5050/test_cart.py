@@ -8,10 +8,11 @@ from servers.connect.mqtt.broker import running as broker_running
 from servers.connect.vda5050.peer import running
 
 from weft.connect.api import Point
+from weft.connect.line import Line, LineState
 from weft.connect.testing import Recorder
 from weft.connect.vda5050 import Address, Config, Vda5050
 from weft.model import Flag, Kind, ValueType, quality
-from weft.runtime import Invalid, Retry
+from weft.runtime import Invalid, Retry, SystemClock
 
 pytestmark = pytest.mark.anyio
 
@@ -188,3 +189,37 @@ async def test_browse_lists_a_cart_s_fields_with_their_units(tmp_path):
     assert found["batteryState.batteryCharge"].unit == "%"
     assert found["connection"].value == "ONLINE"
     assert found["nodeStates.length"].value == 0
+
+
+@pytest.mark.card("vda5050", "reconnect")
+async def test_the_broker_comes_back_and_so_do_the_carts(tmp_path):
+    kept, told = [], []
+
+    def forward(batch, done):
+        kept.extend(batch)
+        if done is not None:
+            done()
+
+    async with (
+        broker_running(tmp_path) as broker,
+        running("cart.js", broker.port, *CART.split("/")) as cart,
+        anyio.create_task_group() as group,
+    ):
+        await cart.until("ready")
+        connector = Vda5050(Config(host="127.0.0.1", port=broker.port))
+        line = Line("carts", connector, points(), clock=SystemClock(), forward=forward, tell=told.append)
+        group.start_soon(line.run)
+        await until(lambda: any(row.signal == 0 and row.status == 0 for row in kept))
+        broker.kill()
+        await until(lambda: line.status.state is LineState.DOWN)
+        assert kept[-1].status == quality.BAD_NO_COMMUNICATION
+        await broker.start()
+        count = len(kept)
+        await until(lambda: any(row.signal == 0 and row.status == 0 for row in kept[count:]))
+        group.cancel_scope.cancel()
+
+
+async def until(condition, seconds=20.0):
+    with anyio.fail_after(seconds):
+        while not condition():  # noqa: ASYNC110  # a line has no event for this
+            await anyio.sleep(0.01)
