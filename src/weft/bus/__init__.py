@@ -34,6 +34,7 @@ from weft.bus.subjects import (
 )
 
 if TYPE_CHECKING:
+    from weft.bus.gate import Edge, Gate
     from weft.bus.nats import NatsBus
     from weft.bus.server import NatsServer
     from weft.bus.session import Address
@@ -46,6 +47,8 @@ __all__ = [
     "Answer",
     "Bus",
     "Draft",
+    "Edge",
+    "Gate",
     "MemoryBus",
     "Message",
     "NatsBus",
@@ -67,7 +70,7 @@ __all__ = [
     "unescape",
 ]
 
-_LATE = {"Address": "session", "NatsBus": "nats", "NatsServer": "server"}
+_LATE = {"Edge": "gate", "Gate": "gate", "Address": "session", "NatsBus": "nats", "NatsServer": "server"}
 
 
 def __getattr__(name: str) -> Any:

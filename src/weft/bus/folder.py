@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from weft.bus.gate import Gate
 from weft.bus.session import Address
 from weft.runtime import Conflict, NotFound
 
@@ -50,7 +51,16 @@ class Login(msgspec.Struct, kw_only=True):
 
 
 class ServerFolder:
-    def __init__(self, path: Path, *, port: int, mqtt_port: int | None, max_store: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        port: int,
+        mqtt_port: int | None,
+        max_store: int,
+        gate: Gate | None = None,
+    ) -> None:
+        self._gate = gate
         self.path = path.absolute()
         self.config = self.path / "server.conf"
         self.log = self.path / "server.log"
@@ -71,8 +81,9 @@ class ServerFolder:
     @property
     def address(self) -> Address:
         login = self.login
+        host = self._gate.near if self._gate else _LOOPBACK
         return Address(
-            url=f"nats://{_LOOPBACK}:{login.port}", user=login.user, password=login.password, synced=True
+            url=f"nats://{host}:{login.port}", user=login.user, password=login.password, synced=True
         )
 
     @contextmanager
@@ -97,7 +108,7 @@ class ServerFolder:
         except NotFound:
             login = Login()
         if not self._settled:
-            login.port = self._port or _free(login.port)
+            login.port = self._gate.port if self._gate else self._port or _free(login.port)
             if self._mqtt_port is not None:
                 login.mqtt_port = self._mqtt_port or _free(login.mqtt_port, login.port)
             self._settled = True
@@ -121,7 +132,7 @@ class ServerFolder:
             {"user": login.user, "password": login.password, "allowed_connection_types": ["STANDARD"]}
         ]
         settings: dict[str, Any] = {
-            "listen": f"{_LOOPBACK}:{login.port}",
+            "listen": f"{self._gate.host if self._gate else _LOOPBACK}:{login.port}",
             "server_name": "weft",
             "log_file": str(self.log),
             "logfile_size_limit": 4 << 20,
@@ -135,6 +146,9 @@ class ServerFolder:
             },
             "accounts": {_ACCOUNT: {"jetstream": "enabled", "users": users}},
         }
+        if self._gate is not None:
+            settings |= self._gate.settings()
+            users.extend(self._gate.users())
         if self._mqtt_port is not None:
             settings["mqtt"] = {"listen": f"{_LOOPBACK}:{login.mqtt_port}"}
             users.append(

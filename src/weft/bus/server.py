@@ -18,6 +18,7 @@ from anyio.abc import Process
 
 from weft.bus import binary
 from weft.bus.folder import Login, ServerFolder
+from weft.bus.gate import Gate
 from weft.bus.orphan import end_orphans
 from weft.bus.session import Address, Session
 from weft.runtime import Backoff, Denied, Ready, Retry, Service, get_logger
@@ -39,7 +40,8 @@ class NatsServer:
 
     ``folder`` keeps its configuration, credentials and store, readable for this user only. ``url`` names a
     server that others run; then there is no child. ``mqtt_port`` opens an MQTT 3.1.1 listener for devices, on
-    loopback too (0: any free port). ``max_store`` bounds all streams together, in bytes.
+    loopback too (0: any free port). ``max_store`` bounds all streams together, in bytes. ``gate`` opens it for
+    edges on other machines.
     """
 
     def __init__(
@@ -50,9 +52,10 @@ class NatsServer:
         port: int = 0,
         mqtt_port: int | None = None,
         max_store: int = 16 << 30,
+        gate: Gate | None = None,
     ) -> None:
         self._external = Address(url=url) if url else None
-        self._folder = ServerFolder(folder, port=port, mqtt_port=mqtt_port, max_store=max_store)
+        self._folder = ServerFolder(folder, port=port, mqtt_port=mqtt_port, max_store=max_store, gate=gate)
         self._process: Process | None = None
         self._stack = AsyncExitStack()
 

@@ -34,7 +34,9 @@ _NO_RESPONDERS: Final = "503"
 class Address(msgspec.Struct, frozen=True, kw_only=True):
     """Where a bus is and how to log in: user and password, or a file of credentials (JWT and key).
     ``synced`` says that its server fsyncs before it acknowledges (``sync_interval: always``): a server does
-    not tell its clients."""
+    not tell its clients. ``ca`` is the file of the authority that signed the certificate of a ``tls://`` server.
+    ``inbox`` is where answers come, for a login that may listen to its own only. ``handshake_first`` encrypts before
+    anything is said: else the client would go on in the clear with a server that only offers encryption."""
 
     url: str
     user: str = ""
@@ -42,6 +44,8 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     credentials: str = ""
     ca: str = ""
     synced: bool = False
+    inbox: str = "_INBOX"
+    handshake_first: bool = False
 
     def __repr__(self) -> str:
         return f"<Address {self.url.rpartition('@')[2]}>"
@@ -58,8 +62,15 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
                     remedy="Install it: pip install nkeys.",
                 )
             options["user_credentials"] = self.credentials
-        if self.ca:
-            options["tls"] = ssl.create_default_context(cafile=self.ca)
+        if self.handshake_first:
+            options["tls_handshake_first"] = True
+        if self.ca or self.url.startswith("tls://") or self.handshake_first:
+            try:
+                options["tls"] = ssl.create_default_context(cafile=self.ca or None)
+            except (OSError, ssl.SSLError) as error:
+                raise NeedsHuman(
+                    f"The file {self.ca} with the authority of the bus cannot be read: {error}."
+                ) from error
         return options
 
 
@@ -77,18 +88,18 @@ class Waiter:
 class Session:
     """One login. Its calls raise Retry when the connection is lost or the time is over."""
 
-    def __init__(self) -> None:
+    def __init__(self, inbox: str = "_INBOX") -> None:
         self.closed = anyio.Event()
         self.lost: dict[int, Callable[[], None]] = {}
         self._client = Client()
         self._scopes: set[anyio.CancelScope] = set()
-        self._inbox = f"_INBOX.{secrets.token_hex(11)}"
+        self._inbox = f"{inbox}.{secrets.token_hex(11)}"
         self._waiters: dict[str, Waiter] = {}
 
     @classmethod
     async def dial(cls, address: Address) -> Session:
         """Logs in. Raises Retry when nobody is there, Denied when the server refuses the login."""
-        session = cls()
+        session = cls(address.inbox)
         joined = False
         try:
             await session._join(address)
