@@ -397,6 +397,36 @@ def call(
     send(connection, target, method, arguments, reason=reason, plant=plant, as_json=as_json)
 
 
+@app.group(short_help="Sparkplug sessions, judged by the specification.")
+def sparkplug() -> None:
+    """Look at Sparkplug B."""
+
+
+sparkplug.command_class = Logging
+
+
+@sparkplug.command("check", short_help="Judge a session by the specification's statements.")
+@click.argument("recording", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--broker", default="", help="mqtt://[user@]host[:port] to listen to; password: WEFT_MQTT_PASSWORD.")
+@click.option("--seconds", type=positive, default=10.0, show_default=True, help="How long to listen.")
+@click.option("--save", type=click.Path(path_type=Path, dir_okay=False), help="Keep the recording in this file.")
+@click.option("--all", "everything", is_flag=True, help="Also what was not seen or cannot be checked.")
+@json_option
+def sparkplug_check(
+    recording: Path | None, broker: str, seconds: float, save: Path | None, everything: bool, as_json: bool
+) -> None:
+    """Judge a recorded session, or what a broker passes on, by Sparkplug 3.0.
+
+    \b
+    Examples:
+      weft sparkplug check session.jsonl
+      weft sparkplug check --broker mqtt://10.0.0.9 --seconds 60 --save session.jsonl
+    """
+    from weft.cli.sparkplug import check_session
+
+    check_session(recording, broker, seconds, save, everything=everything, as_json=as_json)
+
+
 @app.command(short_help="Measure, as ratios against peers.")
 @click.argument("names", nargs=-1)
 @click.option("--seconds", default=5.0, show_default=True, help="Length of each measurement.")

@@ -21,7 +21,9 @@ BENCHES: Final = {
     "bus": "durable samples through the bus, beside one message per sample",
     "opcua": "CPU per OPC UA value, beside asyncua's handler and node-opcua's client",
     "modbus": "500 Modbus devices of 30 values every 0.5 s, 5 % dead, beside pymodbus",
+    "sparkplug": "Sparkplug B metrics encoded and decoded, beside Google's protobuf (upb)",
     "chain": "OPC UA, mapped, fsynced, in history, at 200,000 values/s",
+    "logic": "local logic, from a change in the field to the write, with the bus and without",
     "start": "from the command to the first value on the page",
 }
 

@@ -17,6 +17,7 @@ from weft.sparkplug.wire import FIXED32, FIXED64, LENGTH, VARINT, BadPayload, Re
 __all__ = ["Scan", "scan"]
 
 MOST_SHAPES: Final = 24  # of one length; beyond them metrics are read one by one
+LOOK_AHEAD: Final = 256  # metrics; more at a time would be looked at again and again where lengths change
 FEWEST: Final = 4  # metrics of one shape that are worth the columns
 
 Octets = npt.NDArray[np.uint8]
@@ -95,17 +96,32 @@ class _Frame:
 def _walk(reader: Reader, found: _Frame) -> None:
     """Where the metrics are; the frame's own fields."""
     data, pos, end = reader.data, 0, len(reader.data)
+    octets = np.frombuffer(data, np.uint8)
     starts, ends = found.starts, found.ends
     while pos < end:
         if data[pos] == 0x12 and pos + 1 < end and data[pos + 1] < 0x80:  # a metric of less than 128 bytes
-            a = pos + 2
-            pos = a + data[pos + 1]
+            a, size = pos + 2, data[pos + 1]
+            pos = a + size
             if pos > end:
                 raise BadPayload("ends within a metric")
             starts.append(a)
             ends.append(pos)
+            if len(ends) > 1 and ends[-2] - starts[-2] == size:
+                pos = _run(octets, pos, size + 2, starts, ends)
             continue
         pos = _other(reader, found, pos, end)
+
+
+def _run(octets: Octets, pos: int, stride: int, starts: list[int], ends: list[int]) -> int:
+    """Passes over the metrics from ``pos`` on that are as long as those before; where they end."""
+    frames = min((len(octets) - pos) // stride, LOOK_AHEAD)
+    heads = octets[pos : pos + frames * stride].reshape(frames, stride)[:, :2]
+    alike = (heads[:, 0] == 0x12) & (heads[:, 1] == stride - 2)
+    count = frames if alike.all() else int(np.argmin(alike))
+    stop = pos + count * stride
+    starts.extend(range(pos + 2, stop + 2, stride))
+    ends.extend(range(pos + stride, stop + stride, stride))
+    return stop
 
 
 def _other(reader: Reader, found: _Frame, pos: int, end: int) -> int:
@@ -142,7 +158,14 @@ def _of_one_size(
     left: npt.NDArray[np.bool_],
 ) -> None:
     """Fills in the plain ones among metrics of ``size`` bytes and strikes them off ``left``."""
-    table = octets[starts[:, None] + np.arange(size)]
+    stride = size + 2
+    if (
+        len(starts) * stride == starts[-1] - starts[0] + stride
+    ):  # side by side: no need to pick bytes together
+        first = int(starts[0])
+        table = octets[first - 2 : first - 2 + len(starts) * stride].reshape(-1, stride)[:, 2:]
+    else:
+        table = octets[starts[:, None] + np.arange(size)]
     for _ in range(MOST_SHAPES):
         if len(rows) < FEWEST:
             return

@@ -42,8 +42,10 @@ def wanted_metric(declaration: Declaration, value: Any, now: int) -> tuple[Metri
         return None, row.status or quality.BAD_TYPE_MISMATCH
     sample = Sample(declaration.kind, row.value, 0, now // _MS * _MS, 0)
     metric = metric_of(sample, declaration.datatype, declaration.kind)
+    # Not advised (6.4.7), but there are nodes that read no value without it.
+    metric.datatype = declaration.datatype
     if declaration.alias is None:
-        metric.name, metric.datatype = declaration.name, declaration.datatype
+        metric.name = declaration.name
     else:
         metric.alias = declaration.alias  # 6.4.7: then without the name
     return metric, 0

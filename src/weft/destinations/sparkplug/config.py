@@ -17,7 +17,8 @@ class Config(Broker, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dots. ``primary_host`` is the host application without which nothing is sent but kept. ``data_qos`` 0 is what
     Sparkplug demands: whether the broker has it, a ping behind the data tells. ``hold`` is how long in seconds data
     that the broker has is kept back from being forgotten, as the primary host may be gone unseen. ``most`` metrics
-    go into one message. ``exact_time`` adds the nanoseconds that a millisecond lacks. Raises ValueError for what
+    go into one message. ``exact_time`` adds the nanoseconds that a millisecond lacks; ``datatypes`` names them in data, too, for
+    hosts that do not remember births. Raises ValueError for what
     cannot be an id."""
 
     group: str
@@ -28,6 +29,7 @@ class Config(Broker, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hold: Annotated[float, Meta(ge=0, le=3600)] = 0.0
     most: Annotated[int, Meta(ge=1, le=100_000)] = 1000
     exact_time: bool = True
+    datatypes: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

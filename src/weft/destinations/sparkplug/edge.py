@@ -88,7 +88,9 @@ class _Life:
         self._bdseq = bdseq
         self._seq = 0
         self._plan = Plan(config.devices)
-        self._encoder = messages.DataEncoder(self._plan, config.most, exact_time=config.exact_time)
+        self._encoder = messages.DataEncoder(
+            self._plan, config.most, exact_time=config.exact_time, datatypes=config.datatypes
+        )
         self._commands = Commands(feed, self._plan)
         self._sending = anyio.Lock()
         self._sent: deque[tuple[Delivery, float]] = deque()

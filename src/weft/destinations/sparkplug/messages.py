@@ -96,10 +96,11 @@ class DataEncoder:
     """Deliveries to metrics by device, at most ``most`` in a message. What is older than what was sent of a signal
     before (a birth told the newest) is historical, too."""
 
-    def __init__(self, plan: plans.Plan, most: int, *, exact_time: bool) -> None:
+    def __init__(self, plan: plans.Plan, most: int, *, exact_time: bool, datatypes: bool = False) -> None:
         self._plan = plan
         self._most = most
         self._exact_time = exact_time
+        self._datatypes = datatypes
         self._sent: npt.NDArray[np.int64] = np.zeros(0, np.int64)
 
     def born(self, newest: Iterable[Row]) -> None:
@@ -182,7 +183,7 @@ class DataEncoder:
             plan.alias[batch.signal],
             ms.view(np.uint64),
             within,
-            np.zeros(len(batch), np.uint8),
+            datatype if self._datatypes else np.zeros(len(batch), np.uint8),
             np.where(null, 0, _FIELD[datatype]).astype(np.uint8),
             np.where(null, np.uint64(0), raw),
             flags.astype(np.uint8),
@@ -199,6 +200,7 @@ class DataEncoder:
             exact_time=self._exact_time,
         )
         metric.alias = int(self._plan.alias[handle])
+        metric.datatype = int(self._plan.datatype[handle]) if self._datatypes else None
         return metric
 
 
