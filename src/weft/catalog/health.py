@@ -20,6 +20,8 @@ HOST = "host"
 
 def with_health(plant: Plant, handles: Handles) -> Plant:
     """The plant with those signals. What a person has called so goes first."""
+    if not plant.connections:
+        return plant  # nothing runs there yet
     site = next(iter(list(plant.assets)[1:]), "")
     added = [signal for signal in _signals(plant, f"{site}/{FOLDER}") if signal.path not in plant.signals]
     numbers = handles.assign([signal.path for signal in added])
