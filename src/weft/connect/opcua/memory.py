@@ -103,7 +103,7 @@ def unpack(packed: bytes) -> list[Item]:
         raw = inflate.decompress(packed, _MOST_ITEMS * 40)
     except zlib.error as error:
         raise ValueError(str(error)) from error
-    if len(raw) % 40:
+    if not inflate.eof or len(raw) % 40:
         raise ValueError("a part of an item")
     rows = np.frombuffer(raw, "<i8").reshape(5, -1).T.copy()
     rows[:, :3] = np.cumsum(rows[:, :3], axis=0)

@@ -191,7 +191,8 @@ class Subscription:
 
     async def _take(self, data: bytes) -> None:
         self.alive()
-        note = await self._decoded(data)
+        received = self._link.clock.now()
+        note = await self._decoded(lambda: self._decoder.publish(data, received))
         if note.subscription != self.id:
             return
         if self._reattached:
@@ -202,12 +203,12 @@ class Subscription:
                 f"{self._session.config.endpoint} ended the subscription ({status_text(note.status)})."
             )
 
-    async def _decoded(self, data: bytes) -> Notification:
+    async def _decoded(self, read: Callable[[], Notification]) -> Notification:
         """With the server's own structures learnt before anybody sees them as bytes."""
-        note = self._decoder.publish(data, self._link.clock.now())
+        note = read()
         if self._decoder.strange:
             await self._session.structures.learn(self._decoder.strange)
-            again = self._decoder.publish(data, self._link.clock.now())
+            again = read()
             # The first decoding has used up the marks of first samples.
             batches = [b.replace(flags=a.flags) for a, b in zip(note.batches, again.batches, strict=True)]
             return again._replace(batches=batches)
@@ -286,7 +287,8 @@ class Subscription:
                 raise Renewal(f"{self._session.config.endpoint} has no subscription any more.") from error
             return None
         self.alive()
-        note = self._decoder.republish(data, self.id, self._link.clock.now())
+        received = self._link.clock.now()
+        note = await self._decoded(lambda: self._decoder.republish(data, self.id, received))
         return note if note.sequence == sequence else None  # asyncua answers with an empty one
 
     async def _emit(self, note: Notification, flags: int) -> None:
