@@ -18,7 +18,7 @@ from weft.runtime import Retry
 from weft.ua.guard import FAULTS
 from weft.ua.stack import ua
 
-__all__ = ["Calls", "Result"]
+__all__ = ["Calls", "Result", "line_lost"]
 
 REFERENCES_AT_ONCE: Final = 1000
 MAX_PAGES: Final = 10_000
@@ -121,7 +121,7 @@ class Calls:
                 raise Retry(f"{self.session.config.endpoint} does not answer any more.") from error
             return quality.BAD_TIMEOUT
         if isinstance(error, UaStatusCodeError):
-            if int(error.code) in _LINE_LOST:
+            if line_lost(error):
                 raise error
             return int(error.code)
         return quality.BAD_DECODING_ERROR
@@ -156,6 +156,11 @@ class Calls:
         if len(found) != len(wanted):
             raise ValueError(f"{len(found)} results for {len(wanted)} reads")
         return list(found)
+
+
+def line_lost(error: BaseException) -> bool:
+    """Whether it says that the session or its channel is gone, not that a request was wrong."""
+    return isinstance(error, UaStatusCodeError) and int(error.code) in _LINE_LOST
 
 
 def _failed_answer(status: int) -> Answer:

@@ -12,10 +12,12 @@ from weft.connect.api import Found, Link, Point, Write
 from weft.connect.opcua.browse import Page
 from weft.connect.opcua.calls import call
 from weft.connect.opcua.config import Config
-from weft.connect.opcua.faults import first_of
+from weft.connect.opcua.faults import first_of, has_no_subscriptions
 from weft.connect.opcua.memory import Facts
 from weft.connect.opcua.monitoring import Monitoring
+from weft.connect.opcua.polling import Polling
 from weft.connect.opcua.present import Clocks, Present, read_now
+from weft.connect.opcua.profiles import profile_of
 from weft.connect.opcua.seen import Seen
 from weft.connect.opcua.session import Session, discover, session
 from weft.connect.opcua.subscription import Renewal
@@ -92,13 +94,30 @@ class Client:
         return self._session, self._writing
 
     async def _serve(self, opened: Session, link: Link, present: Present) -> None:
+        """By subscription or by reading: as the plant says, else as the server's profile says, else whichever the
+        server takes."""
+        with opened.explained():
+            opened.profile = profile = await profile_of(opened, self._config.profile)
+        mode = self._config.mode
+        if mode == "auto":
+            too_many = 0 < profile.most_items < len(link.points)
+            mode = "read" if too_many else profile.mode
+        if mode == "subscribe":
+            try:
+                await self._subscribe(opened, link, present)
+            except Retry as error:
+                if self._config.mode != "auto" or not has_no_subscriptions(error.__cause__):
+                    raise
+                log.warning("read in batches instead", connection=link.name, because=str(error))
+        await Polling(self._config, link, opened, profile, self._seen).run(present)
+
+    async def _subscribe(self, opened: Session, link: Link, present: Present) -> None:
         """One subscription after the other; more than one only when the server loses them."""
         facts = self._facts or Facts()
         made = -SHORT_LIVED
         while True:
             try:
-                with opened.explained():
-                    monitoring = await self._monitor(opened, link, facts)
+                monitoring = await self._monitor(opened, link, facts)
                 await monitoring.run(facts, present)
             except* Renewal as group:
                 error = first_of(group)
@@ -110,13 +129,14 @@ class Client:
 
     async def _monitor(self, opened: Session, link: Link, facts: Facts) -> Monitoring:
         """The one of before, where the line is the same; else that of an earlier process, or a new one."""
-        if self._monitoring is not None and self._monitoring.of(link):
-            await self._monitoring.resume(opened)
-        else:
-            monitoring = Monitoring(self._config, link, opened, self._seen)
-            await monitoring.begin(facts)
-            self._monitoring = monitoring
-        return self._monitoring
+        with opened.explained():
+            if self._monitoring is not None and self._monitoring.of(link):
+                await self._monitoring.resume(opened)
+            else:
+                monitoring = Monitoring(self._config, link, opened, self._seen)
+                await monitoring.begin(facts)
+                self._monitoring = monitoring
+            return self._monitoring
 
     async def _give_up(self, opened: Session, facts: Facts) -> None:
         if self._monitoring is not None:

@@ -31,6 +31,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     None follows from it. ``events`` are nodes whose alarms and conditions are received, i=2253 is the whole server.
     ``profile`` says what kind of server it is (profiles.toml), ``mode`` how values are had: ``subscribe``, ``read``
     (every ``publishing_interval`` all of them in batches), or as the profile says.
+    ``only_changes`` False hands over every reading, also one that says the same as the last.
     """
 
     endpoint: str
@@ -55,6 +56,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     events: tuple[str, ...] = ()
     profile: str = profile.AUTO
     mode: Mode = "auto"
+    only_changes: bool = True
 
     def __post_init__(self) -> None:
         url = urlsplit(self.endpoint)

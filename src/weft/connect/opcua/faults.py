@@ -14,7 +14,7 @@ from weft.runtime import NeedsHuman, Retry, WeftError
 from weft.ua.guard import FAULTS
 from weft.ua.stack import ua
 
-__all__ = ["LOSSES", "explained", "first_of", "status_text"]
+__all__ = ["LOSSES", "explained", "first_of", "has_no_subscriptions", "status_text"]
 
 LOSSES: Final = (*FAULTS, OSError, EOFError, InvalidSignature)
 """All that asyncua raises when a line is lost or a peer misbehaves (TimeoutError is an OSError)."""
@@ -32,6 +32,13 @@ _SECURITY: Final = {
     "BadSecurityModeInsufficient",
     "BadSecurityModeRejected",
     "BadSecurityPolicyRejected",
+}
+_NO_SUBSCRIPTIONS: Final = {
+    ua.StatusCodes.BadServiceUnsupported,
+    ua.StatusCodes.BadNotImplemented,
+    ua.StatusCodes.BadNotSupported,
+    ua.StatusCodes.BadTooManySubscriptions,
+    ua.StatusCodes.BadTooManyMonitoredItems,
 }
 
 
@@ -91,6 +98,11 @@ def _refused(endpoint: str, name: str) -> WeftError:
 def status_text(code: int) -> str:
     """The symbolic name of any OPC UA status code."""
     return str(ua.StatusCode(code & 0xFFFF0000).name)
+
+
+def has_no_subscriptions(error: BaseException | None) -> bool:
+    """Whether a server says that there are none, or none left, for us."""
+    return isinstance(error, UaStatusCodeError) and int(error.code) in _NO_SUBSCRIPTIONS
 
 
 def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -19,7 +19,7 @@ from weft.ua.stack import NodeId, ua
 
 __all__ = ["Items"]
 
-CHUNK: Final = 500  # some servers say 1,000 and are fifty times slower above 200
+CHUNK: Final = 500
 PATIENCE: Final = (
     60.0  # s for one chunk: servers are slow while they publish what they have just been asked for
 )
@@ -107,8 +107,9 @@ class Items:
                 self._refuse(point, place.status, place.reason)
             else:
                 asked.append((point, place))
-        for start in range(0, len(asked), CHUNK):
-            await self._chunk(asked[start : start + CHUNK])
+        size, filtered = self._session.profile.items, self._session.profile.deadband
+        for start in range(0, len(asked), size):
+            await self._chunk(asked[start : start + size], filtered=filtered)
 
     async def _chunk(self, asked: list[tuple[Point, NodeId]], *, filtered: bool = True) -> None:
         given = [self._handles.give(point.handle) for point, _ in asked]

@@ -149,9 +149,12 @@ def browse_next_body(points: Sequence[bytes], *, release: bool = False) -> bytes
     return b"".join(parts)
 
 
-def read_body(wanted: Sequence[tuple[bytes, int]], *, timestamps: int = _NEITHER) -> bytes:
-    """(node, attribute) pairs; ``timestamps`` as in OPC 10000-4, 7.40."""
-    parts = [struct.pack("<dii", 0.0, timestamps, len(wanted))]
+def read_body(
+    wanted: Sequence[tuple[bytes, int]], *, timestamps: int = _NEITHER, max_age: float = 0.0
+) -> bytes:
+    """(node, attribute) pairs; ``timestamps`` as in OPC 10000-4, 7.40; ``max_age`` in seconds: how old a value that
+    the server has already may be."""
+    parts = [struct.pack("<dii", max_age * 1000.0, timestamps, len(wanted))]
     for node, attribute in wanted:
         parts += (node, _U32.pack(attribute), _PLAIN)
     return b"".join(parts)

@@ -19,6 +19,7 @@ from weft.connect.opcua.decode import Value, read_timed, read_values
 from weft.connect.opcua.faults import LOSSES, explained
 from weft.connect.opcua.memory import Facts
 from weft.connect.opcua.places import Places
+from weft.connect.opcua.profile import Profile
 from weft.connect.opcua.structures import Structures
 from weft.ua import nodes
 from weft.ua.stack import NodeId, ua
@@ -38,6 +39,7 @@ class Session:
         self.config = config
         self.namespaces: list[str] = []
         self.places = Places(self)
+        self.profile = Profile()
         self.structures = Structures(self)
         self.started = 0
         self.resumed = False
