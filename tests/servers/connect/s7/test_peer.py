@@ -35,7 +35,11 @@ KNOWN = {
     "ulint": (Address(at="DB1.DBL34"), 2**63 + 5, V.UINT64),
     "string": (Address(at="DB1.DBB42", type="STRING", length=10), "000123", V.STRING),
     "wstring": (Address(at="DB1.DBB54", type="WSTRING", length=8), "Größ", V.STRING),
-    "dt": (Address(db=1, offset=74, type="DATE_AND_TIME"), ticks(2024, 2, 29, 13, 45, 59, micros=123000), V.DATETIME),
+    "dt": (
+        Address(db=1, offset=74, type="DATE_AND_TIME"),
+        ticks(2024, 2, 29, 13, 45, 59, micros=123000),
+        V.DATETIME,
+    ),
     "dtl": (Address(db=1, offset=82, type="DTL"), ticks(2024, 2, 29, 13, 45, 59) + 1234567, V.DATETIME),
     "time": (Address(at="DB1.DBD94", type="TIME"), -90000, V.INT32),
     "array": (Address(at="DB1.DBB98", type="INT", count=5), [1, -2, 3, -4, 5], V.INT16 | ARRAY),
@@ -169,7 +173,9 @@ async def test_a_killed_controller_means_bad_values_and_its_return_good_ones(mor
                 await news.wait()
 
     clock = SystemClock()
-    line = Line("plc", S7(mortal.config()), points("DB1.DBD248"), clock=clock, forward=forward, tell=lambda e: None)
+    line = Line(
+        "plc", S7(mortal.config()), points("DB1.DBD248"), clock=clock, forward=forward, tell=lambda e: None
+    )
     async with anyio.create_task_group() as group:
         group.start_soon(line.run)
         await until(lambda: sum(not row.status for row in rows) >= 3)
