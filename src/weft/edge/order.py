@@ -9,11 +9,12 @@ from weft.model import Batch, Flag
 
 __all__ = ["Order"]
 
-SUSPECT = np.uint16(Flag.CLOCK_SUSPECT)
+# Times that cannot be, and times of ours: they say nothing of the order in which the source measured.
+NO_ORDER = np.uint16(Flag.CLOCK_SUSPECT | Flag.SYNTHETIC | Flag.RECEIVE_TIME)
 
 
 class Order:
-    """The newest source time of each signal. A time that cannot be right makes nothing late."""
+    """The newest source time of each signal, by the source's own clock."""
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
@@ -26,7 +27,7 @@ class Order:
         return order
 
     def __call__(self, batch: Batch) -> Batch:
-        rows = self.rules.known(batch.signal) & ((batch.flags & SUSPECT) == 0)
+        rows = self.rules.known(batch.signal) & ((batch.flags & NO_ORDER) == 0)
         if not rows.all():
             rows = np.flatnonzero(rows)
         signal, time = batch.signal[rows], batch.time[rows]

@@ -198,7 +198,7 @@ def test_a_time_that_cannot_be_computes_nothing():
 
 
 VALUES = st.lists(
-    st.tuples(st.integers(1, 2), st.integers(0, 3), st.sampled_from([0.0, 1.0, -2.5, 7.0])), max_size=30
+    st.tuples(st.integers(1, 2), st.integers(1, 3), st.sampled_from([0.0, 1.0, -2.5, 7.0])), max_size=30
 )
 
 
@@ -218,9 +218,7 @@ def test_derived_against_a_slow_reference(steps, pieces):
     got = []
     for k in range(0, len(rows), pieces):
         got += of(works.take(*rows[k : k + pieces]), 3)
-    # Pieces may part one moment; then its last value comes a nanosecond later.
-    by_second = {round(t): value for t, value in got}
-    assert by_second == expected
+    assert dict(got) == expected
     assert [t for t, _ in got] == sorted({t for t, _ in got})
 
 
