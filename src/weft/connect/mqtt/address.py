@@ -20,7 +20,7 @@ class Config(Broker, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class Address(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one signal reads: messages of ``topic`` (a filter, ``+`` and ``#`` allowed) whose JSON has the values
-    of ``where``, and of them the value at ``path``; ``time`` is the path of the source's time."""
+    of ``where``, and of them the value at ``path``; ``time`` is the path of the source's time. A write is published to ``write_topic``, which has no wildcards."""
 
     topic: Annotated[str, Meta(min_length=1, max_length=65535)]
     path: str = ""
@@ -28,6 +28,9 @@ class Address(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     time_unit: TimeUnit = "ms"
     where: dict[str, str] = {}
     optional: bool = False
+    write_topic: Annotated[str, Meta(pattern=r"^[^+#\0]*$", max_length=65535)] = ""
+    write_template: Annotated[str, Meta(max_length=65535)] = ""
+    write_retain: bool = False
 
     def __hash__(self) -> int:
         return hash((self.topic, self.path, self.time, self.time_unit, self.optional))

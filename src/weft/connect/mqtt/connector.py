@@ -5,21 +5,22 @@ from __future__ import annotations
 import hashlib
 import platform
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
 import anyio
 
-from weft.connect.api import Found, Link, Place, Scope
+from weft.connect.api import Found, Link, Place, Scope, Write
 from weft.connect.mqtt import address
 from weft.connect.mqtt.listing import Listing
+from weft.connect.mqtt.outlet import write
 from weft.connect.mqtt.router import Router
 from weft.connect.mqtt.tally import Tally
 from weft.model.quality import BAD_CONFIGURATION_ERROR
 from weft.mqtt.session import REFUSED, Session
-from weft.runtime import WeftError
+from weft.runtime import Clock, Retry, SystemClock, WeftError
 from weft.runtime.secret import resolve
 
 __all__ = ["Mqtt"]
@@ -36,6 +37,8 @@ class Mqtt:
 
     def __init__(self, config: address.Config) -> None:
         self._config = config
+        self._live: Session | None = None
+        self._clock: Clock = SystemClock()
 
     async def run(self, link: Link) -> None:
         """Raises Retry when the broker is away, NeedsHuman when it refuses for good."""
@@ -44,10 +47,13 @@ class Mqtt:
         client_id, clean = self._client_id(link.name), self._config.clean_session
         async with self._session(client_id, clean=clean) as session, anyio.create_task_group() as group:
             group.start_soon(_follow, link, router, session)
+            self._live, self._clock = session, link.clock
             try:
                 await self._read(link, router, session)
             except WeftError as lost:
                 fault = lost  # raised outside, where no exception group hides it
+            finally:
+                self._live = None
             group.cancel_scope.cancel()
         if fault is not None:
             raise fault
@@ -81,6 +87,12 @@ class Mqtt:
         return f"weft{name[:11]}{digest}"  # 23 characters: all that MQTT 3.1.1 promises
 
     # --- abilities ----------------------------------------------------------------------------------------
+
+    async def write(self, writes: Sequence[Write]) -> Sequence[int]:
+        """Publishes; done is what the broker has acknowledged. Raises Retry while there is no session."""
+        if self._live is None:
+            raise Retry("The broker is not connected.")
+        return await write(self._live, writes, self._clock.now(), self._config.qos, self._config.timeout)
 
     async def browse(self, start: str = "") -> AsyncIterator[Found]:
         """What is published within three seconds on topics of the filter ``start`` (all by default), retained
