@@ -26,6 +26,7 @@ from weft.ua.variant import BadEncoding, Reader
 __all__ = ["MOST_NODES", "Attributes"]
 
 MOST_NODES: Final = 10_000
+_MOST_BYTES: Final = 32 << 20
 _MOST_WRITES: Final = 1000
 _READ: Final = int(ua.ObjectIds.ReadResponse_Encoding_DefaultBinary)
 _WRITE: Final = int(ua.ObjectIds.WriteResponse_Encoding_DefaultBinary)
@@ -52,12 +53,13 @@ class Attributes:
         if _negative(age):
             raise Refused(code.BadMaxAgeInvalid)
         writes = request.session.writes
-        found = [
-            self.sample(id, attribute, range, encoding, writes).data_value(
-                stamps if attribute == VALUE else 3
-            )
-            for id, attribute, range, encoding in wanted
-        ]
+        found, size = [], 0
+        for id, attribute, range, encoding in wanted:
+            sample = self.sample(id, attribute, range, encoding, writes)
+            found.append(sample.data_value(stamps if attribute == VALUE else 3))
+            size += len(found[-1])
+            if size > _MOST_BYTES:
+                raise Refused(code.BadResponseTooLarge)
         request.answer_raw(_READ, count.to_bytes(4, "little") + b"".join(found) + _NO_DIAGNOSTICS)
 
     def sample(self, id: str, attribute: int, range: str | None, encoding: str, writes: bool) -> Sample:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import SocketAttribute, SocketStream, TaskGroup
 
 from weft.destinations.opcua.channel import MAX_CHUNK, Channel, Message, Rules, goodbye
@@ -27,8 +28,9 @@ Dispatch = Callable[[Request], None]
 
 _HEADER: Final = 8
 _FAREWELL: Final = 1.0
-_MOST_BESIDE: Final = 100
-_MOST_UNSENT: Final = 64 << 20
+_MOST_BESIDE: Final = 20
+_MOST_UNSENT: Final = 32 << 20
+_ENOUGH_UNSENT: Final = 1 << 20  # then no further request is taken
 _LOSSES: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, OSError)
 
 
@@ -47,6 +49,7 @@ class Connection:
         self._outbox: list[bytes] = []
         self._unsent = 0
         self._news = anyio.Event()
+        self._sent = anyio.Event()
         self._ended = False
         self._group: TaskGroup
 
@@ -116,6 +119,8 @@ class Connection:
             if message is not None:
                 self._handle(message)
                 await anyio.lowlevel.checkpoint()
+            while self._unsent > _ENOUGH_UNSENT:
+                await self._sent.wait()
 
     async def _farewell(self) -> None:
         """The reason arrives only when the client hangs up first: what it sent meanwhile would reset the line."""
@@ -188,6 +193,8 @@ class Connection:
             self._outbox.clear()
             await self._stream.send(data)
             self._unsent -= len(data)
+            self._sent.set()
+            self._sent = anyio.Event()
 
 
 def address_of(stream: SocketStream) -> str:

@@ -197,13 +197,13 @@ def filter_of(
     raise Refused(code.BadDeadbandFilterInvalid)
 
 
-def revised(requested: Any, interval: float, trigger: int, deadband: float) -> Wanted:
-    """What the server makes of the wishes; a negative sampling interval means the publishing interval."""
+def revised(requested: Any, interval: float, room: int, trigger: int, deadband: float) -> Wanted:
+    """What the server makes of the wishes; a negative sampling interval means the publishing interval. ``room``
+    bounds the queue."""
     sampling = float(requested.SamplingInterval) / 1000
     if not sampling >= 0:  # negative, or NaN
         sampling = interval
-    queue = min(max(int(requested.QueueSize), 1), _LONGEST_QUEUE)
-    # With room for one only, the newest at each publishing is what sampling at that pace would give.
+    queue = min(max(int(requested.QueueSize), 1), _LONGEST_QUEUE, max(room, 1))
     sampling = min(sampling, _LONGEST_SAMPLING)
     return Wanted(
         int(requested.ClientHandle), sampling, queue, bool(requested.DiscardOldest), trigger, deadband

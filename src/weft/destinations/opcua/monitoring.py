@@ -178,7 +178,11 @@ class Monitoring:
         result = ua.MonitoredItemModifyResult()
         try:
             item = _item(subscription, one.MonitoredItemId)
-            item.change(self._revised(one.RequestedParameters, subscription, item.variable), stamps)
+            self._watch.room += item.wanted.queue
+            try:
+                item.change(self._revised(one.RequestedParameters, subscription, item.variable), stamps)
+            finally:
+                self._watch.room -= item.wanted.queue
         except Refused as refused:
             result.StatusCode = ua.StatusCode(refused.status)
             return result
@@ -190,7 +194,7 @@ class Monitoring:
         trigger, deadband = filter_of(
             requested, variable, lambda: None if variable is None else variable.span()
         )
-        return revised(requested, subscription.timing.interval, trigger, deadband)
+        return revised(requested, subscription.timing.interval, self._watch.room, trigger, deadband)
 
     def _reader(
         self, id: str, attribute: int, range: str | None, encoding: str, writes: bool

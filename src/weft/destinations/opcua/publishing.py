@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["PublishRequest", "Subscription", "Timing", "publish_header"]
 
 _KEPT: Final = 100
+_KEPT_BYTES: Final = 8 << 20
 _MOST_AT_ONCE: Final = 10_000
 _DATA_CHANGE: Final = b"\x01\x00" + (811).to_bytes(2, "little") + b"\x01"  # DataChangeNotification, binary
 _STATUS_CHANGE: Final = b"\x01\x00" + (820).to_bytes(2, "little") + b"\x01"
@@ -60,6 +61,7 @@ class Subscription:
         self.ended = False
         self._watch = watch
         self._sequence = 1
+        self._kept = 0
         self._quiet = timing.keep_alive  # the first message is sent at once (5.13.1.2)
         self._alone = 0
         self._late = False
@@ -99,8 +101,9 @@ class Subscription:
 
     def acknowledge(self, sequence: int) -> int:
         self.touch()
-        known = self.unacknowledged.pop(sequence, None) is not None
-        return int(code.Good if known else code.BadSequenceNumberUnknown)
+        known = self.unacknowledged.pop(sequence, None)
+        self._kept -= len(known or b"")
+        return int(code.BadSequenceNumberUnknown if known is None else code.Good)
 
     def obituary(self, status: int) -> bytes:
         """The notification that this session hears no more of this subscription (7.25.4)."""
@@ -138,9 +141,10 @@ class Subscription:
 
     def _keep(self, notification: bytes) -> None:
         self.unacknowledged[self._sequence] = notification
+        self._kept += len(notification)
         self._sequence = self._sequence + 1 if self._sequence < 0xFFFFFFFF else 1
-        while len(self.unacknowledged) > _KEPT:
-            self.unacknowledged.popitem(last=False)
+        while len(self.unacknowledged) > 1 and (len(self.unacknowledged) > _KEPT or self._kept > _KEPT_BYTES):
+            self._kept -= len(self.unacknowledged.popitem(last=False)[1])
 
     def _response(self, request: PublishRequest, notification: bytes, more: bool) -> bytes:
         available = b"".join(number.to_bytes(4, "little") for number in self.unacknowledged)

@@ -19,6 +19,7 @@ _BROWSE: Final = int(ua.ObjectIds.BrowseResponse_Encoding_DefaultBinary)
 _NEXT: Final = int(ua.ObjectIds.BrowseNextResponse_Encoding_DefaultBinary)
 _MOST_NODES: Final = 10_000
 _MOST_AT_ONCE: Final = 10_000  # references of one node in one answer
+_MOST_BYTES: Final = 32 << 20
 _MOST_ELEMENTS: Final = 100
 _MOST_TARGETS: Final = 1000
 _NOTHING: Final = b"\xff\xff\xff\xff"
@@ -57,7 +58,12 @@ class View:
         if not wanted:
             raise Refused(code.BadNothingToDo)
         session = request.session
-        found = [self._browsed(session, one, min(most, _MOST_AT_ONCE)) for one in wanted]
+        found, size = [], 0
+        for one in wanted:
+            found.append(self._browsed(session, one, min(most, _MOST_AT_ONCE)))
+            size += len(found[-1])
+            if size > _MOST_BYTES:
+                raise Refused(code.BadResponseTooLarge)
         request.answer_raw(_BROWSE, len(found).to_bytes(4, "little") + b"".join(found) + _NOTHING)
 
     def browse_next(self, request: Request) -> None:

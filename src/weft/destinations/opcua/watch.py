@@ -20,16 +20,19 @@ from weft.model import Batch
 __all__ = ["Watch"]
 
 _AT_ONCE: Final = 500  # samples offered before others have their turn
+_MOST_QUEUED: Final = 1_000_000
 _IDLE: Final = 60.0
 _NO_DIAGNOSTICS: Final = b"\xff\xff\xff\xff"
 
 
 class Watch:
-    """``items`` counts the monitored items of all sessions."""
+    """``items`` counts the monitored items of all sessions; ``room`` is what their queues together may still
+    hold."""
 
     def __init__(self, values: Values, most_subscriptions: int, most_items: int) -> None:
         self.values = values
         self.items = 0
+        self.room = _MOST_QUEUED
         self.subscriptions: dict[int, Subscription] = {}
         self._most_subscriptions = most_subscriptions
         self._most_items = most_items
@@ -85,6 +88,7 @@ class Watch:
         if self.items >= self._most_items:
             raise Refused(code.BadTooManyMonitoredItems, f"{self._most_items} items")
         self.items += 1
+        self.room -= item.wanted.queue
         item.subscription.items[item.id] = item
         if item.variable is None:
             item.subscription.polled.add(item)
@@ -94,6 +98,7 @@ class Watch:
 
     def remove(self, item: Item) -> None:
         self.items -= 1
+        self.room += item.wanted.queue
         subscription = item.subscription
         del subscription.items[item.id]
         subscription.ready.pop(item, None)
