@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+from weft.cli.options import Logging, json_option, plant_option, port_number, positive
+from weft.cli.types import types
+
 __all__ = ["main"]
 
 EXAMPLES = """
@@ -25,34 +28,6 @@ Examples:
 Exit codes: 0 done, 1 something was found or failed, 2 wrong usage.
 """
 
-plant_option = click.option(
-    "-p",
-    "--plant",
-    "plant",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(),
-    envvar="WEFT_PLANT",
-    help="The plant's folder; the current one by default.",
-)
-positive = click.FloatRange(min=0, min_open=True)
-port_number = click.IntRange(0, 65_535)
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document, for programs.")
-
-
-class Logging(click.Command):
-    """A command that logs as it should: what runs a plant tells what happens, a tool only what went wrong."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        from weft.cli.output import enough
-        from weft.runtime import configure_log
-
-        usual = "info" if self.name in {"up", "demo"} else "error"
-        configure_log(level="debug" if ctx.obj["verbose"] else usual)
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:  # click would make it a failure
-            enough()
-
 
 @click.group(epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="weft", message="%(prog)s %(version)s")
@@ -63,6 +38,7 @@ def app(verbose: bool) -> None:
 
 
 app.command_class = Logging
+app.add_command(types)
 
 
 @app.command(short_help="Run the model factory with Weft on it.")
@@ -229,70 +205,6 @@ def import_(**options: Any) -> None:
     take(**options)
 
 
-@app.group(short_help="Types of machines from companion models.")
-def types() -> None:
-    """Types of machines from companion models: OPC UA NodeSet2 files, or folders of them."""
-
-
-types.command_class = Logging
-nodeset_files = click.argument(
-    "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True), metavar="FILE..."
-)
-
-
-@types.command("list", short_help="Show what the files offer.")
-@nodeset_files
-@click.option("--all", "every", is_flag=True, help="Also types of models that others of the files need.")
-@json_option
-def types_list(files: tuple[Path, ...], every: bool, as_json: bool) -> None:
-    """Show what the files offer. Models may be given in any order; what is missing is named.
-
-    \b
-    Examples:
-      weft types list Opc.Ua.MachineTool.NodeSet2.xml Opc.Ua.Di.NodeSet2.xml Opc.Ua.NodeSet2.xml
-      weft types list ua-nodeset/ --all
-    """
-    from weft.cli.types import list_
-
-    list_(files, every=every, as_json=as_json)
-
-
-@types.command("import", short_help="Write types of the files into the plant.")
-@nodeset_files
-@click.option("--type", "names", multiple=True, metavar="NAME", help="Only this one; may be repeated.")
-@click.option(
-    "--into",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="The folder; the plant's types/ by default.",
-)
-@click.option("--mandatory", is_flag=True, help="Only signals that every such machine must have.")
-@click.option("--no-properties", is_flag=True, help="Without properties: serial numbers and the like.")
-@click.option("--force", is_flag=True, help="Replace files that are there.")
-@plant_option
-def types_import(
-    plant: Path, into: Path | None, mandatory: bool, no_properties: bool, **options: Any
-) -> None:
-    """Write types of the files into the plant, one file each: signals with type, unit, limits, states and
-    meaning, found on each machine by their names.
-
-    \b
-    Examples:
-      weft types import ua-nodeset/ --type MachineToolType
-      weft types import Opc.Ua.PackML.NodeSet2.xml Opc.Ua.NodeSet2.xml --mandatory
-    """
-    from weft.cli.types import import_
-    from weft.nodeset import Wanted
-
-    wish = Wanted(optional=not mandatory, properties=not no_properties)
-    import_(
-        options["files"],
-        names=options["names"],
-        into=into or plant / "types",
-        wish=wish,
-        force=options["force"],
-    )
-
-
 @app.command(short_help="Print values as they come.")
 @click.argument("pattern", default="**")
 @click.option("--for", "seconds", type=positive, help="Stop after so many seconds.")
@@ -407,9 +319,13 @@ sparkplug.command_class = Logging
 
 @sparkplug.command("check", short_help="Judge a session by the specification's statements.")
 @click.argument("recording", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--broker", default="", help="mqtt://[user@]host[:port] to listen to; password: WEFT_MQTT_PASSWORD.")
+@click.option(
+    "--broker", default="", help="mqtt://[user@]host[:port] to listen to; password: WEFT_MQTT_PASSWORD."
+)
 @click.option("--seconds", type=positive, default=10.0, show_default=True, help="How long to listen.")
-@click.option("--save", type=click.Path(path_type=Path, dir_okay=False), help="Keep the recording in this file.")
+@click.option(
+    "--save", type=click.Path(path_type=Path, dir_okay=False), help="Keep the recording in this file."
+)
 @click.option("--all", "everything", is_flag=True, help="Also what was not seen or cannot be checked.")
 @json_option
 def sparkplug_check(
