@@ -86,6 +86,7 @@ class Monitoring:
                 tasks.start_soon(self.subscription.publish)
             tasks.start_soon(self.subscription.watch)
             tasks.start_soon(self._holes.write_down)
+            tasks.start_soon(present.compare, self._session, lambda: self._link.points)
             with self._session.explained():
                 await self._follow(facts, present)
 

@@ -3,10 +3,11 @@ which the subscription never says. On the way the clocks are compared."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Final
 
+import anyio
 from asyncua.ua.uaerrors import UaStatusCodeError
 
 from weft.connect.api import Link, Point
@@ -16,11 +17,14 @@ from weft.connect.opcua.seen import NEVER, Seen
 from weft.connect.opcua.session import Session
 from weft.model import Batch, BatchBuilder, Flag, quality
 from weft.ua.guard import FAULTS
-from weft.ua.stack import NodeId
+from weft.ua.stack import NodeId, ua
 
 __all__ = ["Clocks", "Present", "read_now"]
 
 VALUES_AT_ONCE: Final = 500
+COMPARE: Final = 30.0  # s
+COMPARED: Final = 50  # signals
+_CURRENT_TIME: Final = ua.NodeId(ua.ObjectIds.Server_ServerStatus_CurrentTime)
 _AGAIN: Final = Flag.REPEATED | Flag.RECEIVE_TIME | Flag.FIRST
 
 
@@ -70,6 +74,15 @@ class Present:
                     time = max(value.server, self._begun, self._seen.at(point.handle) + 2)
                     builder.add(point.handle, time, value.value, value.kind, value.status, _AGAIN)
             self._link.emit(builder.build(received=now))
+
+    async def compare(self, session: Session, points: Callable[[], Sequence[Point]]) -> None:
+        """Looks at the clocks now and then, for ever; the server's own time is asked for, too."""
+        with session.explained():
+            while True:
+                values = await read_some(session, [_CURRENT_TIME])
+                values += [value for _, value in await _read(session, points()[:COMPARED])]
+                self._clocks.take(values, self._link.clock.now())
+                await anyio.sleep(COMPARE)
 
 
 async def read_now(session: Session, points: Sequence[Point], now: int) -> Batch:

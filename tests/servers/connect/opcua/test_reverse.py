@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from weft.connect import LineState, Recorder
-from weft.connect.opcua import OpcUa
+from weft.connect.opcua import OpcUa, reverse
 from weft.connect.opcua.reverse import LARGEST
 from weft.runtime import NeedsHuman
 
@@ -19,6 +19,14 @@ pytestmark = pytest.mark.anyio
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as free:
         return free.getsockname()[1]
+
+
+@pytest.fixture(autouse=True)
+async def _nobody_listens_afterwards():
+    yield
+    for listener in reverse._listeners.values():
+        listener.close()
+    reverse._listeners.clear()
 
 
 def reverse_hello(server, endpoint):
