@@ -143,6 +143,7 @@ class Samples:
         if declaration is None:
             return metric.name is None and metric.alias is None  # a metric that is nobody's changes nothing
         self._sample(directory, declaration, metric, sent)
+        metric.name = declaration.name  # its members are named after it
         for name, member in members(metric):
             inner = directory.births.get(declaration.device, {}).get(name)
             if member is not metric and inner is not None:

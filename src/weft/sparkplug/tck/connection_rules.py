@@ -10,7 +10,7 @@ from weft.sparkplug.datatype import DataType
 from weft.sparkplug.state import HostState
 from weft.sparkplug.tck.rule import Looks, Rules
 from weft.sparkplug.tck.view import BDSEQ, BIRTHS, DATA, Connection, Sent, View
-from weft.sparkplug.topic import NAMESPACE, Verb, state_host, state_topic
+from weft.sparkplug.topic import NAMESPACE, Verb, parse_topic, state_host, state_topic
 
 __all__ = ["RULES", "covers_topic", "end_of", "names"]
 
@@ -122,11 +122,16 @@ def _birth_bdseq(view: View) -> Looks:
 
 @RULES("message-flow-edge-node-birth-publish-connect")
 def _connected(view: View) -> Looks:
-    clients = {connection.connect.client for connection in view.connections}
-    if view.wide:
-        for sent in view.of(*BIRTHS):
-            if sent.entry.client:
-                yield sent.entry.client in clients, str(sent)
+    connected: set[str] = set()
+    for entry in view.entries if view.wide else []:
+        if entry.kind == "connect":
+            connected.add(entry.client)
+        elif entry.kind in ("disconnect", "lost"):
+            connected.discard(entry.client)
+        elif entry.kind == "publish" and entry.client:
+            topic = parse_topic(entry.topic)
+            if topic is not None and topic.verb in BIRTHS:
+                yield entry.client in connected, entry.topic
 
 
 @RULES("message-flow-edge-node-ncmd-subscribe")

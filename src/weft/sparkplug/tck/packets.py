@@ -80,6 +80,7 @@ class ClientStream:
     def __init__(self) -> None:
         self.client = ""
         self._version = 4
+        self._begun = False
         self._buffer = b""
 
     def feed(self, data: bytes, time: int) -> Iterator[Entry]:
@@ -110,7 +111,10 @@ class ClientStream:
     def _entry(self, head: int, body: bytes, time: int) -> Entry | None:
         kind, cursor = head >> 4, _Cursor(body)
         if kind == CONNECT:
+            self._begun = True
             return self._connect(cursor, time)
+        if not self._begun:
+            raise BadPayload("does not begin with a CONNECT")
         if kind == PUBLISH:
             return self._publish(head, cursor, time)
         if kind == SUBSCRIBE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Final
 
 from weft.sparkplug.datatype import DataType
@@ -264,7 +264,8 @@ def _answers(view: View) -> list[tuple[Sent, list[Sent]]]:
             continue
         at = next(i for i, sent in enumerate(view.sent) if sent is request)
         before = [s for s in view.sent[:at] if s.node == request.node and s.verb in OF_NODE]
-        after = [s for s in view.sent[at + 1 :] if s.node == request.node and s.verb in OF_NODE]
+        later = [s for s in view.sent[at + 1 :] if s.node == request.node and s.verb in OF_NODE]
+        after = list(takewhile(lambda sent: sent.verb is not Verb.NDEATH, later))
         if before and before[-1].verb is not Verb.NDEATH and after:
             found.append((request, after))
     return found

@@ -302,10 +302,12 @@ def test_a_thousand_metrics_in_columns():
     edge, reading = Edge(), Reading(points)
     nbirth, _ = edge.born()
     edge.seq = 1
-    reading.read(nbirth, edge.message("DBIRTH", [metric(f"m{i}", i, 10, 13, 0.0) for i in range(1000)], "d"))
+    reading.read(
+        nbirth, edge.message("DBIRTH", [metric(f"m{i}", 100 + i, 10, 13, 0.0) for i in range(1000)], "d")
+    )
     ms = START // 10**6
     values = np.random.default_rng(1).normal(size=1000).tolist()
-    data = [Metric(alias=i, timestamp=ms + i, field=13, value=value) for i, value in enumerate(values)]
+    data = [Metric(alias=100 + i, timestamp=ms + i, field=13, value=value) for i, value in enumerate(values)]
     reading.read(edge.message("DDATA", data, "d"))
     batch = reading.batches[-1]
     assert batch.numbers().tolist() == values
