@@ -8,6 +8,7 @@ from typing import Any, Final
 from weft.connect.mtconnect.document import Observation
 from weft.connect.mtconnect.model import Model
 from weft.model import Kind
+from weft.model.quality import BAD_NO_COMMUNICATION, status_name
 
 __all__ = ["Alarms"]
 
@@ -67,9 +68,11 @@ class Alarms:
         id, code = key
         item = self._model.items.get(id)
         about = {} if seen is None else seen.attributes
-        data = {
+        data: dict[str, Any] = {
             "condition": f"{id}/{code}" if code else id,
-            "state": state,
+            "name": item.type if item is not None else id,
+            "source": "/".join((item.device, *item.place)) if item is not None else "",
+            "active": state == "active",
             "severity": _SEVERITY.get(seen.level, 0) if seen is not None else 0,
             "level": seen.level.lower() if seen is not None else "normal",
             "code": about.get("nativeCode", code),
@@ -77,8 +80,8 @@ class Alarms:
             "native_severity": about.get("nativeSeverity", ""),
             "qualifier": about.get("qualifier", "").lower(),
         }
-        if item is not None:
-            data |= {"device": item.device, "type": item.type, "place": "/".join(item.place)}
+        if state == "unknown":
+            data["quality"] = status_name(BAD_NO_COMMUNICATION)
         self._tell(Kind.ALARM, data, time)
 
 

@@ -63,19 +63,19 @@ class Errors:
             level = str(error.get("errorLevel", ""))
             if known.get(key) != level:
                 known[key] = level
-                self._say(cart, key, "active", level, error, time)
+                self._say(cart, key, True, level, error, time)
         for key in [key for key in known if key not in there]:
-            self._say(cart, key, "cleared", known.pop(key), {}, time)
+            self._say(cart, key, False, known.pop(key), {}, time)
 
-    def _say(self, cart: str, key: str, state: str, level: str, error: dict[str, Any], time: int) -> None:
+    def _say(self, cart: str, key: str, active: bool, level: str, error: dict[str, Any], time: int) -> None:
         data = {
             "condition": f"{cart}/{key}",
-            "state": state,
+            "name": key.partition("(")[0],
+            "source": cart,
+            "active": active,
             "severity": _SEVERITY.get(level, 500),
             "level": level.lower(),
-            "code": key.partition("(")[0],
             "message": str(error.get("errorDescription", ""))[:1000],
-            "device": cart,
             "references": references_of(error),
         }
         self._tell(Kind.ALARM, data, time)

@@ -33,7 +33,7 @@ def put(store, id, text, **attributes):
 
 def alarms(link):
     return [
-        (data["condition"], data["state"], data["level"], data["message"])
+        (data["condition"], "quality" in data or data["active"], data["level"], data["message"])
         for kind, data, _ in link.events
         if kind == Kind.ALARM
     ]
@@ -77,7 +77,7 @@ async def test_each_kind_of_observation_has_its_value(devices):
     )
     assert own(link, 6)[1].value == "FAULT"
     assert all(own(link, handle)[0].status == quality.BAD_NO_COMMUNICATION for handle in range(7))
-    assert alarms(link) == [("xlc/77", "active", "fault", "Too high")]
+    assert alarms(link) == [("xlc/77", True, "fault", "Too high")]
 
 
 async def test_sets_and_tables(devices):
@@ -270,13 +270,13 @@ async def test_conditions_are_alarms_that_come_and_go_also_while_we_are_away(dev
             set_to("UNAVAILABLE")
             await link.until(lambda: len(alarms(link)) == 7)
     assert alarms(link) == [
-        ("clc/1", "active", "warning", "warm"),
-        ("clc/1", "active", "fault", "hot"),
-        ("clc/2", "active", "fault", "broken"),
-        ("clc/1", "cleared", "normal", ""),
-        ("clc/2", "cleared", "normal", ""),
-        ("clc/3", "active", "fault", "again"),
-        ("clc/3", "unknown", "unavailable", ""),
+        ("clc/1", True, "warning", "warm"),
+        ("clc/1", True, "fault", "hot"),
+        ("clc/2", True, "fault", "broken"),
+        ("clc/1", False, "normal", ""),
+        ("clc/2", False, "normal", ""),
+        ("clc/3", True, "fault", "again"),
+        ("clc/3", True, "unavailable", ""),
     ]
 
 

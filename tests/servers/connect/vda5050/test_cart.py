@@ -127,7 +127,7 @@ async def test_what_a_cart_would_refuse_is_refused_before_and_what_it_refuses_is
             await connector.call(CART, "order", [far])
         await link.until(lambda: any(kind == Kind.ALARM for kind, _, _ in link.events))
         alarm = next(data for kind, data, _ in link.events if kind == Kind.ALARM)
-        assert (alarm["code"], alarm["state"], alarm["device"]) == ("noRouteError", "active", CART)
+        assert (alarm["name"], alarm["active"], alarm["source"]) == ("noRouteError", True, CART)
         assert alarm["references"]["orderId"] == "far"
         with pytest.raises(Invalid, match=r"edges\[0\].endNodeId"):
             await connector.call(

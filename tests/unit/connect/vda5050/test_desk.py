@@ -92,11 +92,11 @@ def test_states_with_odd_content_do_no_harm():
     link, reader = desk(DRIVING, ERRORS)
     odd = {"errors": "x", "driving": [1]}, {"errors": [1, {"errorReferences": 3}]}, {"errors": None}
     reader.take([message(header=i, **body) for i, body in enumerate(odd)])
-    assert {data["code"] for _, data, _ in link.events} == {""}
+    assert {data["name"] for _, data, _ in link.events} == {""}
 
 
 def alarms(link):
-    return [(d["code"], d["state"], d["severity"]) for kind, d, _ in link.events if kind == Kind.ALARM]
+    return [(d["name"], d["active"], d["severity"]) for kind, d, _ in link.events if kind == Kind.ALARM]
 
 
 def test_errors_are_alarms_that_come_and_go_also_over_a_restart():
@@ -104,12 +104,12 @@ def test_errors_are_alarms_that_come_and_go_also_over_a_restart():
     warm = {"errorType": "motorHot", "errorLevel": "WARNING", "errorDescription": "80 degrees"}
     reader.take([message(header=0, errors=[warm]), message(header=1, errors=[warm])])
     reader.take([message(header=2, errors=[warm | {"errorLevel": "FATAL"}])])
-    assert alarms(link) == [("motorHot", "active", 500), ("motorHot", "active", 900)]
+    assert alarms(link) == [("motorHot", True, 500), ("motorHot", True, 900)]
     link.remember(reader.memory())
     link.events.clear()
     _, again = desk(link=link)
     again.take([message(header=3, errors=[])])
-    assert alarms(link) == [("motorHot", "cleared", 900)]
+    assert alarms(link) == [("motorHot", False, 900)]
 
 
 def test_a_factsheet_is_a_document_once_per_version():
