@@ -90,12 +90,19 @@ def _row(item: Found) -> list[Any]:
     value = str(item.value)[:40] if item.value is not None else ""
     return [
         name,
-        type_name(item.type) if item.type else "",
+        _kind(item),
         value,
         item.unit,
         status_name(item.status),
         place,
     ]
+
+
+def _kind(item: Found) -> str:
+    """A variable's type; of an object what it is by its own type."""
+    if item.kind != "variable":
+        return f"{item.kind} {item.description}".strip()
+    return f"{type_name(item.type) if item.type else ''}{'[]' * item.rank}"
 
 
 def _connector(target: str, settings: Sequence[str], plant: Path) -> tuple[str, Any]:

@@ -109,7 +109,8 @@ class Client:
                 if self._config.mode != "auto" or not has_no_subscriptions(error.__cause__):
                     raise
                 log.warning("read in batches instead", connection=link.name, because=str(error))
-        await Polling(self._config, link, opened, profile, self._seen).run(present)
+        facts = self._facts or Facts()
+        await Polling(self._config, link, opened, profile, self._seen, facts).run(present)
 
     async def _subscribe(self, opened: Session, link: Link, present: Present) -> None:
         """One subscription after the other; more than one only when the server loses them."""

@@ -27,7 +27,8 @@ _MOST_ITEMS: Final = 1_000_000
 class Facts(msgspec.Struct, kw_only=True):
     """``whose`` tells whether they belong to this configuration. ``token`` is the NodeId's bytes, ``policies``
     are (id, token type, security policy) of the server's logins, ``started`` is the server's start in its own
-    ticks: another one is another server, whose numbers mean something else."""
+    ticks: another one is another server, whose numbers mean something else. ``read_size`` is how many values a call
+    was good for when reading in batches, measured."""
 
     whose: str = ""
     token: bytes = b""
@@ -38,6 +39,7 @@ class Facts(msgspec.Struct, kw_only=True):
     silence: float = 0.0
     items: bytes = b""
     events: dict[str, int] = {}
+    read_size: int = 0
 
     def forget_session(self) -> None:
         self.token = self.nonce = b""

@@ -3,10 +3,11 @@ not there at all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import anyio
+import anyio.to_thread
 import numpy as np
 import numpy.typing as npt
 
@@ -17,6 +18,7 @@ from weft.connect.opcua.config import Config
 from weft.connect.opcua.decode import Decoder
 from weft.connect.opcua.faults import status_text
 from weft.connect.opcua.handles import Handles
+from weft.connect.opcua.memory import Facts
 from weft.connect.opcua.places import Missing
 from weft.connect.opcua.polled import Group
 from weft.connect.opcua.present import Present
@@ -34,6 +36,7 @@ __all__ = ["Polling", "Schedule"]
 log = get_logger(__name__)
 
 RETRY_REFUSED: Final = 30.0
+SETTLED: Final = 20.0
 SHORTEST: Final = 0.01  # s
 MAX_TIMEOUTS: Final = 3  # in a row
 HIGH_PRESSURE: Final = 0.9
@@ -70,7 +73,7 @@ class Schedule:
 
 
 class Polling:
-    """Of one session. ``points`` says what is read now: all signals of the link unless said otherwise."""
+    """Of one session. How much a call is good for is measured, and kept in ``facts`` for the next one."""
 
     def __init__(
         self,
@@ -79,14 +82,14 @@ class Polling:
         session: Session,
         profile: Profile,
         seen: Seen,
-        points: Callable[[], Sequence[Point]] | None = None,
+        facts: Facts,
     ) -> None:
         self._config = config
         self._link = link
         self._session = session
         self._seen = seen
-        self._pace = profile.read_pace()
-        self._points = points or (lambda: link.points)
+        self._facts = facts
+        self._pace = profile.read_pace(facts.read_size)
         self._handles = Handles()
         self._decoder = Decoder(self._handles)
         self._given: dict[Point, int] = {}
@@ -100,16 +103,25 @@ class Polling:
             product = await self._session.product()
             while True:
                 seen = self._link.points
-                groups = self._grouped(self._points())
+                groups = self._grouped(seen)
                 count = sum(len(group.points) for group in groups)
                 self._link.up(f"{product or 'OPC UA server'}: {count} of {len(seen)} signals read in batches")
                 async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._learn)
                     for group in groups:
                         tasks.start_soon(self._cycle, group, present)
                     with anyio.move_on_after(RETRY_REFUSED if self._refused else None):
                         await self._link.changed(seen)
                     tasks.cancel_scope.cancel()
                 self._refused.clear()
+
+    async def _learn(self) -> None:
+        """Keeps the size of calls beyond a restart, once it has settled."""
+        while True:
+            await anyio.sleep(SETTLED)
+            if self._facts.read_size != self._pace.size:
+                self._facts.read_size = self._pace.size
+                await anyio.to_thread.run_sync(self._link.remember, self._facts.document())
 
     def _grouped(self, points: Sequence[Point]) -> list[Group]:
         """By interval. A signal keeps its handle, so that only its first sample ever is marked as such."""

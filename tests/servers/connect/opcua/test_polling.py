@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from weft.connect import LineState, Point
-from weft.connect.opcua import Address
+from weft.connect.opcua import Address, polling, profile
 from weft.model import ARRAY, Flag, ValueType, quality
 
 pytestmark = pytest.mark.anyio
@@ -100,9 +100,14 @@ async def test_a_lost_line_and_its_return(make_peer, kit):
 
 
 async def test_more_signals_than_fit_into_one_call(peer, kit, monkeypatch):
-    from weft.connect.opcua import profile
-
     monkeypatch.setitem(profile.known(), "auto", profile.Profile(read=3, growth=1))
     points = kit.points(*[f"counter{i}" for i in range(20)], "String", "Text", "Guid")
     async with kit.running(kit.config(peer.url, mode="read", profile="auto"), points) as link:
         await link.until(lambda: len({row.signal for row in link.rows}) == 22 and "p/Text" in link.refused)
+
+
+async def test_a_measured_size_is_remembered(peer, kit, monkeypatch):
+    monkeypatch.setattr(polling, "SETTLED", 0.05)
+    clock = [Point(0, "p/time", Address(node="i=2258"))]  # it changes all the time
+    async with kit.running(kit.config(peer.url, mode="read"), clock) as link:
+        await link.until(lambda: link.memory.get("read_size", 0) > 0)
