@@ -22,6 +22,7 @@ from weft.bus.api import (
     after,
     since,
 )
+from weft.bus.lease import Lease
 from weft.bus.memory import MemoryBus
 from weft.bus.subjects import (
     escape,
@@ -49,6 +50,7 @@ __all__ = [
     "Draft",
     "Edge",
     "Gate",
+    "Lease",
     "MemoryBus",
     "Message",
     "NatsBus",
