@@ -151,7 +151,8 @@ def server():
 
 
 def newest(house):
-    return {row.signal: row.value for row in house.history.snapshot()}
+    handles = [signal.handle for signal in house.plant().signals_of("peer")]
+    return {row.signal: row.value for row in house.history.snapshot(handles)}
 
 
 async def settled(house, value):

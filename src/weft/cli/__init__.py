@@ -258,7 +258,7 @@ def doctor(plant: Path, as_json: bool) -> None:
     examine(plant, as_json)
 
 
-@app.command(short_help="Write a value to a machine.")
+@app.command(short_help="Write a value to a machine.", context_settings={"ignore_unknown_options": True})
 @click.argument("path")
 @click.argument("value")
 @click.option("--reason", default="", help="Why; written down with it.")
@@ -266,21 +266,21 @@ def doctor(plant: Path, as_json: bool) -> None:
 @plant_option
 @json_option
 def write(path: str, value: str, reason: str, dry_run: bool, plant: Path, as_json: bool) -> None:
-    """Write VALUE to the signal PATH of the running plant, if its folder allows that. A negative number comes
-    after `--`. Exit code 1 when it was refused or is not sure.
+    """Write VALUE to the signal PATH of the running plant, if its folder allows that. Exit code 1 when it
+    was refused or is not sure.
 
     \b
     Examples:
       weft write line1/mill/feed-override 80 --reason "chatter"
       weft write line1/mill/mode auto --dry-run
-      weft write line1/mill/offset -- -0.5
+      weft write line1/mill/offset -0.5
     """
     from weft.cli.write import write as send
 
     send(path, value, reason=reason, dry_run=dry_run, plant=plant, as_json=as_json)
 
 
-@app.command(short_help="Call a method of a machine.")
+@app.command(short_help="Call a method of a machine.", context_settings={"ignore_unknown_options": True})
 @click.argument("connection")
 @click.argument("target")
 @click.argument("method")

@@ -74,6 +74,7 @@ class Clocks:
     async def run(self, ready: Ready) -> None:
         """Until cancelled: every second whether our own clock jumped, every ten how all stand."""
         ready()
+        self.measure()
         wall, steady = self._clock.now(), self._clock.monotonic()
         while True:
             for _ in range(EVERY):
