@@ -70,8 +70,7 @@ class Checks:
         rows = np.flatnonzero(believed & good & ((batch.flags & np.uint16(Flag.CLOCK_SUSPECT)) == 0))
         turns, walks = split(batch.signal[rows])
         for turn in turns:
-            for i in turn.tolist():
-                self._believe(batch, numbers, rows[i : i + 1], status)
+            self._believe_all(batch, numbers, rows[turn], status)
         for walk in walks:
             self._believe(batch, numbers, rows[walk], status)
         return batch.replace(status=status)
@@ -159,6 +158,34 @@ class Checks:
                 self._say(handle, "stuck", exceeded=still, value=v, limit=stuck / 1e9)
         self._known[handle], self._value[handle], self._time[handle] = known, value, time
         self._last[handle], self._moved[handle] = last, moved
+
+    def _believe_all(
+        self, batch: Batch, numbers: npt.NDArray[np.float64], at: npt.NDArray[np.intp], status: Any
+    ) -> None:
+        """The same for rows of different signals, all at once."""
+        at = at[~self._known[batch.signal[at]] | (batch.time[at] >= self._time[batch.signal[at]])]
+        handles, value, time = batch.signal[at], numbers[at], batch.time[at]
+        known, rate, stuck = self._known[handles], self.rules.rate[handles], self.rules.stuck[handles]
+        passed = time - self._time[handles]
+        with np.errstate(
+            invalid="ignore"
+        ):  # an infinite rate times no time is no number, and nothing is above it
+            fast = known & (passed > 0) & (np.abs(value - self._value[handles]) > rate * passed * (1 + 1e-9))
+        moves = ~known | (value != self._last[handles])
+        moved = handles[moves]
+        self._last[moved], self._moved[moved] = value[moves], time[moves]
+        self._heard[moved] = batch.received or time[moves]
+        self._bits[moved], self._type[moved] = batch.bits[at[moves]], batch.type[at[moves]]
+        still = (stuck > 0) & (time - self._moved[handles] >= stuck)
+        status[at[still]] = UNCERTAIN_LAST_USABLE_VALUE
+        status[at[fast]] = UNCERTAIN_SENSOR_NOT_ACCURATE
+        kept = handles[~fast]
+        self._known[kept], self._value[kept], self._time[kept] = True, value[~fast], time[~fast]
+        for told, now, name in ((self._fast, fast, "rate"), (self._stuck, still, "stuck")):
+            for i in np.flatnonzero(now != told[handles]).tolist():
+                limit = rate[i] * 1e9 if name == "rate" else stuck[i] / 1e9
+                told[handles[i]] = now[i]
+                self._say(int(handles[i]), name, exceeded=bool(now[i]), value=value[i], limit=limit)
 
     def _say(self, handle: int, check: str, *, exceeded: bool, value: float, limit: float) -> None:
         now = self._clock.now()
