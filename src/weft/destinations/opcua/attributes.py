@@ -54,8 +54,8 @@ class Attributes:
             raise Refused(code.BadMaxAgeInvalid)
         writes = request.session.writes
         found, size = [], 0
-        for id, attribute, range, encoding in wanted:
-            sample = self.sample(id, attribute, range, encoding, writes)
+        for id, attribute, part, encoding in wanted:
+            sample = self.sample(id, attribute, part, encoding, writes)
             found.append(sample.data_value(stamps if attribute == VALUE else 3))
             size += len(found[-1])
             if size > _MOST_BYTES:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 import pytest
+from anyio.from_thread import start_blocking_portal
 from servers.destinations.opcua import papers
 
 from weft.destinations.api import Delivery
@@ -183,3 +184,16 @@ def needs_node():
         pytest.skip("node-opcua is not installed: cd tests/peers/node-opcua && npm ci")
     if subprocess.run(["node", "--version"], capture_output=True, check=False).returncode:
         pytest.skip("node is absent")
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory):
+    """A server that nobody ends, without security, for everybody to read: its port, pid and url."""
+    folder = tmp_path_factory.mktemp("house")
+    plant = Kit.plant(folder / "feed")
+    config = Kit.config(users={}, anonymous=True, insecure=True, login_timeout=60)
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(Kit.serving(plant, config, seconds=600)) as server,
+    ):
+        yield server

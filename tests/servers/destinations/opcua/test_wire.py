@@ -89,22 +89,21 @@ def open_house(kit, **more):
     return kit.config(users={}, anonymous=True, insecure=True, **more)
 
 
-async def test_the_51_bytes_that_once_became_five_million_values(kit, tmp_path):
+async def test_the_51_bytes_that_once_became_five_million_values(house):
     """An AdditionalHeader with an array of nothing, longer than any message."""
     extension = b"\x01\x00\x32\x01\x01"  # some structure, binary
     inner = b"\xff\x00\x00\x00" + b"\x80" + struct.pack("<i", 5_000_000)
     header = b"\0\0" + bytes(8) + struct.pack("<II", 7, 0) + b"\xff\xff\xff\xff" + bytes(4)
     body = b"\x01\x00" + struct.pack("<H", 428) + header + extension + struct.pack("<i", len(inner)) + inner
-    async with kit.serving(kit.plant(tmp_path / "feed"), open_house(kit)) as server:
-        wire = await Wire.dial(server)
-        async with wire.stream:
-            await wire.request(body)
-            _, answer = await wire.answer()
-            assert status_of(answer) in {ua.StatusCodes.BadDecodingError, ua.StatusCodes.Good}
-        await others_are_served(server)
+    wire = await Wire.dial(house)
+    async with wire.stream:
+        await wire.request(body)
+        _, answer = await wire.answer()
+        assert status_of(answer) in {ua.StatusCodes.BadDecodingError, ua.StatusCodes.Good}
+    await others_are_served(house)
 
 
-async def test_requests_mangled_in_every_way_leave_the_others_served(kit, tmp_path):
+async def test_requests_mangled_in_every_way_leave_the_others_served(house):
     """Mutations of real requests, each on a channel that may end; a fixed seed."""
     chance = random.Random(11)
     token = ua.NodeId("x", 1)
@@ -121,59 +120,56 @@ async def test_requests_mangled_in_every_way_leave_the_others_served(kit, tmp_pa
         request = getattr(ua, f"{name}Request")()
         request.RequestHeader.AuthenticationToken = token
         seeds.append(bytes(struct_to_binary(request)))
-    async with kit.serving(kit.plant(tmp_path / "feed"), open_house(kit, login_timeout=60)) as server:
-        before = server.pid
-        for _ in range(40):
-            wire = await Wire.dial(server)
-            async with wire.stream:
-                for _ in range(10):
-                    body = bytearray(chance.choice(seeds))
-                    for _ in range(chance.randint(1, 8)):
-                        body[chance.randrange(4, len(body))] = chance.choice(
-                            (0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256))
-                        )
-                    await wire.request(bytes(body[: chance.randint(4, len(body))]))
-                    assert await wire.answer() is not None  # a fault, not silence
-        await others_are_served(server)
-        assert server.pid == before
-
-
-async def test_bytes_that_are_no_opc_ua_end_their_connection_only(kit, tmp_path):
-    async with kit.serving(kit.plant(tmp_path / "feed"), open_house(kit)) as server:
-        for sent, status in (
-            (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", ua.StatusCodes.BadTcpMessageTooLarge),
-            (b"HELF" + struct.pack("<I", 2**31), ua.StatusCodes.BadTcpMessageTooLarge),
-            (b"HELF" + struct.pack("<I", 3), ua.StatusCodes.BadTcpMessageTooLarge),
-            (framed(b"MSG", bytes(40)), ua.StatusCodes.BadTcpMessageTypeInvalid),
-            (framed(b"HEL", HELLO) + framed(b"MSG", bytes(40)), ua.StatusCodes.BadTcpSecureChannelUnknown),
-            (framed(b"HEL", HELLO) + framed(b"OPN", bytes(40)), None),
-            (framed(b"HEL", HELLO) * 2, ua.StatusCodes.BadTcpMessageTypeInvalid),
-        ):
-            wire = await Wire.dial(server, channel=False)
-            async with wire.stream:
-                await wire.stream.send(sent)
-                answer = await wire.answer()
-                while answer and answer[0] == b"ACK":
-                    answer = await wire.answer()
-                assert answer[0] == b"ERR"
-                assert status is None or int.from_bytes(answer[1][:4], "little") == status, sent[:8]
-                assert await wire.answer() is None
-        await others_are_served(server)
-
-
-async def test_before_the_login_a_message_is_small(kit, tmp_path):
-    """Chunk after chunk without an end, as much as the server takes."""
-    async with kit.serving(kit.plant(tmp_path / "feed"), open_house(kit)) as server:
-        wire = await Wire.dial(server)
+    before = house.pid
+    for _ in range(40):
+        wire = await Wire.dial(house)
         async with wire.stream:
-            for number in range(2, 6):  # 240 kB without an end
-                part = struct.pack("<II", number, 2) + bytes(60_000)
-                await wire.stream.send(framed(b"MSG", wire.channel + wire.token + part, b"C"))
-            part = struct.pack("<II", 6, 2) + bytes(60_000)
+            for _ in range(10):
+                body = bytearray(chance.choice(seeds))
+                for _ in range(chance.randint(1, 8)):
+                    body[chance.randrange(4, len(body))] = chance.choice(
+                        (0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256))
+                    )
+                await wire.request(bytes(body[: chance.randint(4, len(body))]))
+                assert await wire.answer() is not None  # a fault, not silence
+    await others_are_served(house)
+    assert house.pid == before
+
+
+async def test_bytes_that_are_no_opc_ua_end_their_connection_only(house):
+    for sent, status in (
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", ua.StatusCodes.BadTcpMessageTooLarge),
+        (b"HELF" + struct.pack("<I", 2**31), ua.StatusCodes.BadTcpMessageTooLarge),
+        (b"HELF" + struct.pack("<I", 3), ua.StatusCodes.BadTcpMessageTooLarge),
+        (framed(b"MSG", bytes(40)), ua.StatusCodes.BadTcpMessageTypeInvalid),
+        (framed(b"HEL", HELLO) + framed(b"MSG", bytes(40)), ua.StatusCodes.BadTcpSecureChannelUnknown),
+        (framed(b"HEL", HELLO) + framed(b"OPN", bytes(40)), None),
+        (framed(b"HEL", HELLO) * 2, ua.StatusCodes.BadTcpMessageTypeInvalid),
+    ):
+        wire = await Wire.dial(house, channel=False)
+        async with wire.stream:
+            await wire.stream.send(sent)
+            answer = await wire.answer()
+            while answer and answer[0] == b"ACK":
+                answer = await wire.answer()
+            assert answer[0] == b"ERR"
+            assert status is None or int.from_bytes(answer[1][:4], "little") == status, sent[:8]
+            assert await wire.answer() is None
+    await others_are_served(house)
+
+
+async def test_before_the_login_a_message_is_small(house):
+    """Chunk after chunk without an end, as much as the server takes."""
+    wire = await Wire.dial(house)
+    async with wire.stream:
+        for number in range(2, 6):  # 240 kB without an end
+            part = struct.pack("<II", number, 2) + bytes(60_000)
             await wire.stream.send(framed(b"MSG", wire.channel + wire.token + part, b"C"))
-            kind, answer = await wire.answer()
-            assert (kind, int.from_bytes(answer[:4], "little")) == (b"ERR", ua.StatusCodes.BadRequestTooLarge)
-        await others_are_served(server)
+        part = struct.pack("<II", 6, 2) + bytes(60_000)
+        await wire.stream.send(framed(b"MSG", wire.channel + wire.token + part, b"C"))
+        kind, answer = await wire.answer()
+        assert (kind, int.from_bytes(answer[:4], "little")) == (b"ERR", ua.StatusCodes.BadRequestTooLarge)
+    await others_are_served(house)
 
 
 async def test_who_says_nothing_is_hung_up_on(kit, tmp_path):
@@ -206,14 +202,11 @@ async def test_connections_are_counted_for_each_address(kit, tmp_path):
                     await anyio.sleep(0.05)
 
 
-async def test_a_token_is_worth_nothing_on_another_channel(kit, tmp_path):
-    async with (
-        kit.serving(kit.plant(tmp_path / "feed"), open_house(kit)) as server,
-        Client(server.url) as client,
-    ):
+async def test_a_token_is_worth_nothing_on_another_channel(house):
+    async with Client(house.url) as client:
         token = client.uaclient.protocol.authentication_token
         assert len(token.Identifier) >= 40
-        wire = await Wire.dial(server)
+        wire = await Wire.dial(house)
         async with wire.stream:
             request = ua.ReadRequest()
             request.RequestHeader.AuthenticationToken = token
@@ -239,9 +232,8 @@ async def test_a_closed_session_leaves_no_subscription(kit, tmp_path):
             client.disconnect_socket()
 
 
-async def test_another_sessions_subscription_cannot_be_touched(kit, tmp_path):
-    serving = kit.serving(kit.plant(tmp_path / "feed"), open_house(kit))
-    async with serving as server, Client(server.url) as mine, Client(server.url) as theirs:
+async def test_another_sessions_subscription_cannot_be_touched(house):
+    async with Client(house.url) as mine, Client(house.url) as theirs:
         subscription = await mine.create_subscription(50, None)
         id = subscription.subscription_id
         assert [one.value for one in await theirs.uaclient.delete_subscriptions([id])] == [

@@ -1,8 +1,12 @@
 """What a plant may say of its server."""
 
+import pathlib
+import tomllib
+
 import msgspec
 import pytest
 
+from weft.destinations import opcua
 from weft.destinations.opcua import Config
 from weft.destinations.opcua.destination import OpcUaServer
 
@@ -38,3 +42,11 @@ def test_closed_unless_it_is_said():
 def test_a_password_is_in_no_message():
     config = msgspec.convert({"users": {"mes": {"password": "hunter2"}}}, Config)
     assert "hunter2" not in repr(config)
+
+
+def test_the_sample_is_sound_and_every_setting_is_described():
+    folder = pathlib.Path(opcua.__file__).parent
+    sample = tomllib.loads((folder / "sample.toml").read_text(encoding="utf-8"))
+    msgspec.convert(sample["opcua"], Config)
+    described = (folder / "README.md").read_text(encoding="utf-8")
+    assert [name for name in Config.__struct_fields__ if f"`{name}`" not in described] == []
