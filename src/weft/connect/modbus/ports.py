@@ -175,6 +175,8 @@ class Serial:
             port.close()  # type: ignore[attr-defined]  # pyserial has no types
 
     def _open(self) -> None:
+        import termios
+
         import serial  # only who has a serial line pays for it
 
         parity = {"even": "E", "odd": "O", "none": "N"}[self._config.parity]
@@ -190,12 +192,12 @@ class Serial:
             )
         except PermissionError as error:
             raise self._denied() from error
-        except (serial.SerialException, OSError, ValueError) as error:
+        except (serial.SerialException, OSError, ValueError, termios.error) as error:
             if getattr(error, "errno", None) == 13:
                 raise self._denied() from error
             raise Retry(
                 f"The serial port {self.peer} cannot be opened: {error}.",
-                remedy="Is the adapter plugged in, and does nobody else use the port?",
+                remedy="Is the adapter plugged in, does nobody else use it, and can it do these settings?",
             ) from error
         self._fd = port.fileno()
         os.set_blocking(self._fd, False)

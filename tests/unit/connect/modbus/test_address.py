@@ -82,6 +82,6 @@ def test_cells_of_a_signal_list_are_texts():
 def test_the_addresses_that_the_sample_shows_are_addresses():
     sample = importlib.resources.files("weft.connect.modbus").joinpath("sample.toml").read_text("utf-8")
     shown = re.findall(r"^#\s+(address = \{.*?\})", sample, re.M)
-    assert len(shown) == 7
+    assert len(shown) == 8
     for line in shown:
         msgspec.convert(tomllib.loads(line)["address"], Address)

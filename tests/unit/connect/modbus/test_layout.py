@@ -159,7 +159,9 @@ def test_coils(states, data):
     wanted = sorted(data.draw(st.sets(st.integers(0, len(states) - 1), min_size=1)))
     addresses = [Address(table="coil", register=i) for i in wanted]
     spans = [Span(1, "coil", i, i + 1, point) for point, i in enumerate(wanted)]
-    layout = Layout(blocks := plan(spans, Config(host="d", max_bits=2000, gap=20)), [a.place(1) for a in addresses])
+    layout = Layout(
+        blocks := plan(spans, Config(host="d", max_bits=2000, gap=20)), [a.place(1) for a in addresses]
+    )
     for block in blocks:
         assert READ[block.table] == 1
         mine = np.packbits(np.array(states)[block.start : block.start + block.count], bitorder="little")
