@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from weft import catalog
-from weft.bus import Address, NatsServer
+from weft.bus import Address, Gate, NatsServer
 from weft.runtime import Invalid, NotFound
 from weft.runtime.settings import state_dir
 
@@ -47,10 +47,10 @@ def history_folder(settings: Mapping[str, Any], state: Path) -> Path:
     return Path(folder) if folder else state / "history"
 
 
-def bus_server(settings: Mapping[str, Any], state: Path) -> NatsServer:
-    """The plant's own nats-server, or the one that it names."""
+def bus_server(settings: Mapping[str, Any], state: Path, gate: Gate | None = None) -> NatsServer:
+    """The plant's own nats-server, or the one that it names. ``gate`` opens it for edges."""
     bus = settings["bus"]
-    return NatsServer(Path(bus.store) if bus.store else state / "bus", url=bus.url)
+    return NatsServer(Path(bus.store) if bus.store else state / "bus", url=bus.url, gate=gate)
 
 
 def bus_address(settings: Mapping[str, Any], server: NatsServer) -> Address:

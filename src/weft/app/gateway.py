@@ -7,7 +7,7 @@ from typing import Any
 
 from weft.app import commands
 from weft.bus import Bus
-from weft.catalog import Plant
+from weft.catalog import Connection, Plant
 from weft.connect import Line
 from weft.edge import Clocks, Edge, Logic
 from weft.model import Batch, Rule
@@ -18,7 +18,8 @@ __all__ = ["Gateway"]
 
 
 class Gateway:
-    """``plant`` and ``lines`` are those of now; ``home`` gives the asset path under which a connection publishes."""
+    """``plant`` and ``lines`` are those of now; ``home`` gives the asset path under which a connection publishes,
+    ``runs`` says whether a connection is this Weft's now."""
 
     def __init__(
         self,
@@ -29,10 +30,11 @@ class Gateway:
         plant: Callable[[], Plant],
         lines: Mapping[str, Line],
         home: Callable[[str], str],
+        runs: Callable[[Connection], bool],
     ) -> None:
         own = settings["edge"]
         self._plant = plant
-        self._name = own.name
+        self._runs = runs
         self.edge = Edge(
             bus,
             clock=clock,
@@ -78,9 +80,7 @@ class Gateway:
             for table in (rule.set, rule.otherwise, rule.safe)
             for path in table
         }
-        return all(
-            name in plant.connections and plant.connections[name].edge == self._name for name in targets
-        )
+        return all(name in plant.connections and self._runs(plant.connections[name]) for name in targets)
 
     def _health(self) -> dict[str, int]:
         """``<connection>/clock-drift`` and the like -> handle."""

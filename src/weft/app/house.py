@@ -19,11 +19,14 @@ from litestar.params import FromQuery
 
 from weft import catalog, connect, console, destinations, history, web
 from weft.app import commands
+from weft.app.edges import Edges, gate_of, names
 from weft.app.folder import bus_address, bus_server, history_folder, load, state_of
 from weft.app.gateway import Gateway
+from weft.app.lines import Lines
 from weft.app.outlets import Outlets
 from weft.bus import NatsBus, Stream, StreamState
 from weft.catalog import routes as catalog_routes
+from weft.destinations.forward import EdgeStatus
 from weft.history import routes as history_routes
 from weft.model import Event, Kind, Signal
 from weft.runtime import (
@@ -37,7 +40,6 @@ from weft.runtime import (
     SystemClock,
     WeftError,
     get_logger,
-    plugins,
 )
 
 __all__ = ["EVENTS", "SAMPLES", "House"]
@@ -61,25 +63,29 @@ class House:
             for name, table in self._plant.settings.items()
         }
         self._supervisor = Supervisor(self.clock)
-        self._lines: dict[str, connect.Line] = {}
+        self._working = not self.settings["edge"].pair  # of a pair only the active one does
         self._applying = anyio.Lock()
         self._started = False
         self._obstacle: WeftError | None = None
         self._hopeless = anyio.Event()
         self.access = web.Access(self.state, clock=self.clock)
         self.address = ""
-        self._server = bus_server(self.settings, self.state)
+        self._server = bus_server(self.settings, self.state, gate_of(self.settings, self._site))
         self.bus = NatsBus(partial(bus_address, self.settings, self._server), clock=self.clock)
+        running: dict[str, connect.Line] = {}
         self._gateway = Gateway(
             self.bus,
             clock=self.clock,
             settings=self.settings,
             plant=self.plant,
-            lines=self._lines,
+            lines=running,
             home=self._home,
+            runs=self._runs,
         )
         self._edge, self.commands = self._gateway.edge, self._gateway.commands
+        self._lines = self._make_lines(running)
         self._outlets = self._make_outlets()
+        self._edges = self._make_edges()
         self.history: history.Store
 
     async def run(self, ready: Callable[[str], None]) -> None:
@@ -109,15 +115,10 @@ class House:
                     [
                         ("history", [Service("history", self._keep)]),
                         ("edge", self._gateway.services()),
-                        ("destinations", self._outlets.services(self._plant)),
-                        (
-                            "lines",
-                            [
-                                self._line(name, _connector(c))
-                                for name, c in self._plant.connections.items()
-                                if self._runs(c)
-                            ],
-                        ),
+                        ("destinations", self._outlets.services(self._plant) if self._working else []),
+                        ("lines", self._lines.services(self._plant)),
+                        # Who is active is asked last, when all that it starts can be started.
+                        ("edges", self._edges.services()),
                         ("web", [self._vital(Service("web", self._serve)), Service("watch", self._watch)]),
                     ]
                 )
@@ -132,10 +133,16 @@ class House:
         return self._plant
 
     def lines(self) -> Sequence[connect.Status]:
-        return [line.status for line in self._lines.values()]
+        return self._lines.statuses()
 
     def destinations(self) -> Sequence[destinations.Status]:
-        return self._outlets.statuses()
+        return [*self._outlets.statuses(), *self._edges.destinations()]
+
+    def edges(self) -> Sequence[EdgeStatus]:
+        return self._edges.statuses()
+
+    def role(self) -> dict[str, str]:
+        return self._edges.role()
 
     def services(self) -> Sequence[Service]:
         return self._supervisor.services
@@ -150,16 +157,14 @@ class House:
             plant = await anyio.to_thread.run_sync(load, self.folder)
             changes = catalog.diff(self._plant, plant)
             if changes and not dry_run:
-                connectors = {
-                    name: _connector(plant.connections[name])
-                    for name in (*changes.connections_added, *changes.connections_changed)
-                    if self._runs(plant.connections[name])
-                }
+                connectors = self._lines.prepare(plant, changes)
                 self._outlets.prepare(plant, changes)
                 self._plant = plant
                 self._gateway.apply(self.history.snapshot)
-                await self._change_lines(changes, connectors)
-                await self._outlets.follow(plant, changes, self._supervisor.floors["destinations"])
+                floors = self._supervisor.floors
+                await self._lines.follow(plant, changes, connectors, floors["lines"])
+                if self._working:
+                    await self._outlets.follow(plant, changes, floors["destinations"])
                 self._tell_applied(changes)
             return list(changes.lines())
 
@@ -212,6 +217,26 @@ class House:
             except Invalid as error:
                 log.warning("the folder has mistakes, the plant goes on as it was", reason=str(error))
 
+    async def _work(self, active: bool) -> None:
+        """Begins or ends what only the active gateway of a pair does: destinations, lines, local logic."""
+        async with self._applying:
+            if active == self._working:
+                return
+            self._working = active
+            floors = self._supervisor.floors
+            if active:
+                for service in self._outlets.services(self._plant):
+                    floors["destinations"].add(service)
+                for service in self._lines.services(self._plant):
+                    floors["lines"].add(service)
+            else:
+                for floor in (floors["lines"], floors["destinations"]):
+                    for name in list(floor.services):
+                        await floor.remove(name)
+                self._lines.clear()
+                self._outlets.clear()
+            self._gateway.apply(self.history.snapshot)
+
     # --- parts --------------------------------------------------------------------------------------------------
 
     def _signals(self) -> list[Signal]:
@@ -220,7 +245,11 @@ class House:
     def _home(self, connection: str) -> str:
         found = self._plant.connections.get(connection)
         # Samples of a connection that has just been removed, and Weft's own, belong to the site.
-        return (found.home if found else "") or next(iter(list(self._plant.assets)[1:]), self._plant.name)
+        return (found.home if found else "") or self._site
+
+    @property
+    def _site(self) -> str:
+        return next(iter(list(self._plant.assets)[1:]), self._plant.name)
 
     @asynccontextmanager
     async def _open_history(self) -> AsyncIterator[history.Store]:
@@ -245,49 +274,36 @@ class House:
             folder=self.state / "destinations",
             tell=self._edge.tell,
             newest=lambda handles: self.history.snapshot(handles),  # noqa: PLW0108  # opened later
-            edge=self.settings["edge"].name,
+            names=names(self.settings),
             execute=self.commands.execute,
             invoke=self.commands.call,
         )
 
-    def _runs(self, connection: catalog.Connection) -> bool:
-        """Whether it is this Weft's, of those that share the plant's folder."""
-        return bool(connection.edge == self.settings["edge"].name)
-
-    def _points(self, name: str) -> list[connect.Point]:
-        return [
-            connect.Point(signal.handle, signal.path, signal.address, signal.type)
-            for signal in self._plant.signals_of(name)
-        ]
-
-    def _line(self, name: str, connector: connect.Connector) -> Service:
-        line = self._lines[name] = connect.Line(
-            name,
-            connector,
-            self._points(name),
+    def _make_lines(self, running: dict[str, connect.Line]) -> Lines:
+        return Lines(
+            running,
+            edge=self._edge,
             clock=self.clock,
-            forward=self._edge.accept,
-            tell=self._edge.tell,
-            pressure=lambda: self._edge.pressure,
-            measured=self.history.measured,
-            memory=self.state / "connections" / f"{name}.msgpack",
+            folder=self.state / "connections",
+            runs=self._runs,
+            measured=lambda: self.history.measured(),  # noqa: PLW0108  # opened later
         )
 
-        async def run(ready: Ready) -> None:
-            ready()  # a machine that is away must not hold up the start
-            await line.run()
+    def _make_edges(self) -> Edges:
+        return Edges(
+            self.settings,
+            bus=self.bus,
+            site=self._site,
+            state=self.state,
+            streams=(SAMPLES, EVENTS),
+            clock=self.clock,
+            tell=self._edge.tell,
+            work=self._work,
+        )
 
-        return Service(f"line {name}", run)
-
-    async def _change_lines(self, changes: catalog.Changes, connectors: dict[str, connect.Connector]) -> None:
-        floor = self._supervisor.floors["lines"]
-        for name in (*changes.connections_removed, *changes.connections_changed):
-            await floor.remove(f"line {name}")
-            self._lines.pop(name, None)
-        for name, connector in connectors.items():
-            floor.add(self._line(name, connector))
-        for name in (name for name in changes.points_changed if name in self._lines):
-            self._lines[name].update(self._points(name))
+    def _runs(self, connection: catalog.Connection) -> bool:
+        """Whether it is this Weft's now, of those that share the plant's folder."""
+        return self._working and connection.edge in names(self.settings)
 
     def _tell_applied(self, changes: catalog.Changes) -> None:
         now = self.clock.now()
@@ -311,11 +327,6 @@ class House:
         return web.create(routers, access=self.access, page=console.page(), hosts=hosts)
 
 
-def _connector(connection: catalog.Connection) -> connect.Connector:
-    made: connect.Connector = plugins.load("weft.connectors", connection.protocol)(connection.config)
-    return made
-
-
 def _router(house: House) -> Router:
     """What only the whole house can answer."""
 
@@ -326,11 +337,13 @@ def _router(house: House) -> Router:
 
     @get("/status")
     async def status() -> dict[str, Any]:
-        """Connections, destinations, streams and services as they are now."""
+        """Connections, destinations, edges, streams and services as they are now."""
         return {
             "plant": house.plant().name,
             "connections": msgspec.to_builtins(house.lines()),
             "destinations": msgspec.to_builtins(house.destinations()),
+            "edges": msgspec.to_builtins(house.edges()),
+            "role": house.role(),
             "streams": msgspec.to_builtins(await house.streams()),
             "services": [
                 {"name": s.name, "state": str(s.state), "restarts": s.restarts, "failure": s.failure}

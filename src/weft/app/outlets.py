@@ -15,7 +15,7 @@ __all__ = ["Outlets"]
 
 
 class Outlets:
-    """``edge`` names this Weft among those that share the plant's folder: it runs the destinations of that name.
+    """``names`` are those of this Weft among all that share the plant's folder: it runs their destinations.
     ``ways`` are what an outlet is made with besides, see :class:`weft.destinations.Outlet`."""
 
     def __init__(
@@ -27,11 +27,11 @@ class Outlets:
         folder: Path,
         tell: Callable[[Event], None],
         newest: Callable[[Sequence[int]], Batch],
-        edge: str = "",
+        names: frozenset[str] = frozenset({""}),
         **ways: Callable[[Any], Awaitable[Any]],
     ) -> None:
         self._outlets: dict[str, destinations.Outlet] = {}
-        self._edge = edge
+        self._names = names
         self._folder = folder
         self._parts: dict[str, Any] = {
             "bus": bus,
@@ -47,7 +47,11 @@ class Outlets:
 
     def services(self, plant: catalog.Plant) -> list[Service]:
         """Of all destinations that this Weft runs."""
-        return [self._service(plant, name) for name in _mine(plant, self._edge)]
+        return [self._service(plant, name) for name in _mine(plant, self._names)]
+
+    def clear(self) -> None:
+        """Forgets all of them; their services have ended."""
+        self._outlets.clear()
 
     def prepare(self, plant: catalog.Plant, changes: catalog.Changes) -> None:
         """Raises what forbids a destination to be made, before anything has changed."""
@@ -59,7 +63,7 @@ class Outlets:
         for name in (*changes.destinations_removed, *changes.destinations_changed):
             await floor.remove(_title(name))
             self._outlets.pop(name, None)
-        for name in _mine(plant, self._edge):
+        for name in _mine(plant, self._names):
             if name in self._outlets:
                 self._outlets[name].update(plant.signals_for(name), plant.assets)
             else:
@@ -93,8 +97,8 @@ def _title(name: str) -> str:
     return f"destination {name}"
 
 
-def _mine(plant: catalog.Plant, edge: str) -> Mapping[str, catalog.Destination]:
-    return {name: found for name, found in plant.destinations.items() if found.edge == edge}
+def _mine(plant: catalog.Plant, names: frozenset[str]) -> Mapping[str, catalog.Destination]:
+    return {name: found for name, found in plant.destinations.items() if found.edge in names}
 
 
 def _make(found: catalog.Destination) -> destinations.Destination:

@@ -43,13 +43,27 @@ class Web(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     hosts: tuple[str, ...] = ()
 
 
+class EdgeLogin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An edge that may come. ``password`` is ``env:NAME`` or ``file:path``; ``home`` the path below which its
+    signals lie, the site when empty; ``pair`` the redundant pair that it belongs to."""
+
+    password: Annotated[str, msgspec.Meta(pattern="^(env|file):")]
+    home: str = ""
+    pair: str = ""
+
+
 class BusSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``url``: an existing nats-server; empty starts one of our own. ``credentials``: file
-    of credentials (JWT and key) for it. ``store``: folder of the own server's streams; empty is the state folder."""
+    of credentials (JWT and key) for it. ``store``: folder of the own server's streams; empty is the state folder.
+    ``listen``: ``host:port`` where ``edges`` on other machines may come, with ``certificate`` and ``key`` (files)."""
 
     url: str = ""
     credentials: str = ""
     store: str = ""
+    listen: str = ""
+    certificate: str = ""
+    key: str = ""
+    edges: dict[str, EdgeLogin] = {}
 
 
 class HistorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,13 +79,19 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Samples are published every ``flush_seconds``; at most ``queue_rows`` of them, and ``queue_bytes`` bytes, wait
     for the bus. ``drift_seconds``: a clock that is further off than that is told as an event. ``name``:
     which of several Wefts that share the plant's folder this is; it runs the connections and destinations whose
-    ``edge`` says so."""
+    ``edge`` says so. ``pair``: the redundant pair it belongs to; of a pair one runs what has its name. ``hub``: where
+    samples and events are forwarded to, signed in as ``name`` with ``password`` (``env:NAME`` or ``file:path``);
+    ``ca``: file of the authority that signed the hub's certificate."""
 
     flush_seconds: Seconds = 0.05
     queue_rows: Annotated[int, msgspec.Meta(ge=1)] = 1_000_000
     queue_bytes: Annotated[int, msgspec.Meta(ge=1)] = 268_435_456
     drift_seconds: Seconds = 5.0
     name: str = ""
+    pair: str = ""
+    hub: str = ""
+    password: Annotated[str, msgspec.Meta(pattern="^((env|file):.*)?$")] = ""
+    ca: str = ""
 
 
 class CommandSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
