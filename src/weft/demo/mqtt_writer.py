@@ -10,6 +10,8 @@ import anyio
 from anyio.abc import SocketStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from weft.demo.mqtt_wire import packet, receive, text
+
 __all__ = ["MqttWriter", "Refused"]
 
 CONNECT, CONNACK, PUBLISH, PUBACK, PINGREQ = 0x10, 0x20, 0x32, 0x40, 0xC0
@@ -52,8 +54,8 @@ class MqttWriter:
 
     def publish(self, topic: str, payload: bytes) -> None:
         self._packet = self._packet % 0xFFFF + 1
-        body = _text(topic) + struct.pack(">H", self._packet) + payload
-        self._waiting.append((self._packet, _packet(PUBLISH, body)))
+        body = text(topic) + struct.pack(">H", self._packet) + payload
+        self._waiting.append((self._packet, packet(PUBLISH, body)))
         if len(self._waiting) > LIMIT:
             self._waiting.popleft()
             self._sent = max(0, self._sent - 1)
@@ -73,7 +75,7 @@ class MqttWriter:
         source = BufferedByteReceiveStream(stream)
         await stream.send(self._connect)
         with anyio.fail_after(PATIENCE):
-            kind, body = await _receive(source)
+            kind, body = await receive(source)
         if kind & 0xF0 != CONNACK or len(body) != 2 or body[1]:
             raise Refused(f"the broker answered {kind:#x} {body.hex()} to CONNECT")
         self._sent = 0
@@ -87,7 +89,7 @@ class MqttWriter:
                 with anyio.move_on_after(KEEP_ALIVE / 2) as quiet:
                     await self._news.wait()
                 if quiet.cancelled_caught:
-                    await stream.send(_packet(PINGREQ, b""))
+                    await stream.send(packet(PINGREQ, b""))
 
     async def _send_all(self, stream: SocketStream, again: int) -> None:
         self._news = anyio.Event()
@@ -101,7 +103,7 @@ class MqttWriter:
     async def _receive_all(self, source: BufferedByteReceiveStream) -> None:
         while True:
             with anyio.fail_after(KEEP_ALIVE + PATIENCE):
-                kind, body = await _receive(source)
+                kind, body = await receive(source)
             if kind & 0xF0 == PUBACK and len(body) == 2:
                 self._acknowledge(int.from_bytes(body, "big"))
 
@@ -119,31 +121,5 @@ class MqttWriter:
 
 def _connect(client: str, user: str, password: str) -> bytes:
     flags = 0x02 | (0xC0 if user else 0)  # clean session; user name and password
-    body = _text("MQTT") + struct.pack(">BBH", 4, flags, KEEP_ALIVE) + _text(client)
-    return _packet(CONNECT, body + (_text(user) + _text(password) if user else b""))
-
-
-def _packet(kind: int, body: bytes) -> bytes:
-    """Fixed header with the remaining length, seven bits a byte (section 2.2.3)."""
-    size, digits = len(body), bytearray()
-    while True:
-        size, digit = divmod(size, 128)
-        digits.append(digit | (0x80 if size else 0))
-        if not size:
-            return bytes((kind,)) + bytes(digits) + body
-
-
-def _text(text: str) -> bytes:
-    data = text.encode()
-    return struct.pack(">H", len(data)) + data
-
-
-async def _receive(source: BufferedByteReceiveStream) -> tuple[int, bytes]:
-    kind = (await source.receive_exactly(1))[0]
-    size = 0
-    for shift in (0, 7, 14, 21):
-        digit = (await source.receive_exactly(1))[0]
-        size |= (digit & 0x7F) << shift
-        if digit < 0x80:
-            break
-    return kind, await source.receive_exactly(size) if size else b""
+    body = text("MQTT") + struct.pack(">BBH", 4, flags, KEEP_ALIVE) + text(client)
+    return packet(CONNECT, body + (text(user) + text(password) if user else b""))

@@ -30,10 +30,14 @@ class Peer:
         self._process = process
         self._text = b""
 
+    @property
+    def lines(self) -> list[str]:
+        return self._text.decode().splitlines()
+
     async def until(self, word: str) -> str:
         with anyio.fail_after(20):
             while True:
-                for line in self._text.decode().splitlines():
+                for line in self.lines:
                     if line.startswith(word):
                         return line
                 self._text += await self._process.stdout.receive()
