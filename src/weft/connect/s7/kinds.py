@@ -93,7 +93,7 @@ def _to_date_and_time(value: Any) -> bytes:
 def _dtl(data: bytes) -> int:
     """Year, month, day, weekday, hour, minute, second, nanoseconds: whole numbers, twelve bytes."""
     year, month, day, _, hour, minute, second, nanos = struct.unpack(">HBBBBBBI", data)
-    return _ticks(_moment(year, month, day, hour, minute, second)) + nanos // 100
+    return _ticks(_moment(year, month, day, hour, minute, second)) + int(nanos) // 100
 
 
 def _to_dtl(value: Any) -> bytes:
