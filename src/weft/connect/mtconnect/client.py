@@ -66,7 +66,7 @@ class Client:
                 parts = Parts(boundary)
                 async for data in response.aiter_bytes():
                     for part in parts.feed(data):
-                        yield self._document(part, response.status_code), True
+                        yield self._part(part), True
         raise Retry(f"The agent at {self._config.url} ended its stream.")
 
     def _url(self, path: str, *, of_device: bool = True) -> str:
@@ -96,6 +96,13 @@ class Client:
                 remedy="Check url.",
             )
         return root
+
+    def _part(self, data: bytes) -> Element:
+        """A document amid a stream: what is broken here was sent by an agent, and the line is tried again."""
+        try:
+            return self._document(data, httpx.codes.OK)
+        except NeedsHuman as error:
+            raise Retry(error.message) from error
 
     @contextmanager
     def _faults(self) -> Iterator[None]:

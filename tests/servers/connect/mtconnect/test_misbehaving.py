@@ -103,7 +103,7 @@ async def test_bad_values_cost_themselves_only():
         body,
     )
     answers = {"probe": whole(PROBE), "current": whole(streams(2, load(1, b"0"))), "sample": STREAM + part}
-    link = await run(answers, NeedsHuman, "not understood")
+    link = await run(answers, Retry, "not understood")
     values = [(row.value, row.status >> 30) for row in link.of(1)]
     assert values == [(0.0, 0), (0.0, 0), (1.0, 0), (None, 2), (3.0, 0)]
 
