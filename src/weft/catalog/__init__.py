@@ -9,7 +9,7 @@ from weft.catalog.findings import Finding, Findings, Severity, nearest
 from weft.catalog.handles import Handles
 from weft.catalog.health import with_health
 from weft.catalog.loader import Loaded, check, load
-from weft.catalog.search import matching
+from weft.catalog.search import form_of, matching
 
 if TYPE_CHECKING:
     from weft.catalog.routes import router
@@ -27,6 +27,7 @@ __all__ = [
     "Severity",
     "check",
     "diff",
+    "form_of",
     "load",
     "matching",
     "nearest",

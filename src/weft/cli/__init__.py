@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from weft.cli.machines import browse, call, discover, import_, onboard, write
 from weft.cli.options import Logging, json_option, plant_option, port_number, positive
 from weft.cli.types import types
 
@@ -20,7 +21,8 @@ Examples:
   weft init plant && cd plant      a plant of your own
   weft check                       every mistake in it, with file and line
   weft up                          run it
-  weft browse opc.tcp://10.0.0.5:4840
+  weft discover --host 10.0.0.0/28  what answers there
+  weft onboard opc.tcp://10.0.0.5  its signals, named and with units, into the plant
   weft tail 'line1/**'
   weft query "select * from sample limit 5"
 
@@ -38,7 +40,8 @@ def app(verbose: bool) -> None:
 
 
 app.command_class = Logging
-app.add_command(types)
+for command in (discover, onboard, browse, import_, types, write, call):
+    app.add_command(command)
 
 
 @app.command(short_help="Run the model factory with Weft on it.")
@@ -152,59 +155,6 @@ def link(plant: Path) -> None:
     give(plant)
 
 
-@app.command(short_help="List what a machine offers.")
-@click.argument("target")
-@click.option("--start", default="", help="Only below this place, in the protocol's own notation.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A field of the connection.")
-@click.option(
-    "--most", type=click.IntRange(min=1), default=1000, show_default=True, help="Stop after so many."
-)
-@plant_option
-@json_option
-def browse(target: str, start: str, settings: tuple[str, ...], most: int, plant: Path, as_json: bool) -> None:
-    """List what a machine offers. TARGET is an address, or the name of a connection of the plant.
-
-    \b
-    Examples:
-      weft browse opc.tcp://127.0.0.1:4840 --set security=none
-      weft browse mqtt://127.0.0.1:1883
-      weft browse shdr://127.0.0.1:7878
-      weft browse mill --start "ns=2;s=Spindle"
-    """
-    from weft.cli.browse import browse as walk
-
-    walk(target, start=start, settings=settings, most=most, plant=plant, as_json=as_json)
-
-
-@app.command("import", short_help="Take over what another product has written.")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
-@click.option(
-    "--format",
-    type=click.Choice(["auto", "kepware", "ignition", "umh", "telegraf", "excel", "csv"]),
-    default="auto",
-    show_default=True,
-)
-@click.option("--name", default="", help="Of the list that is written; the file's by default.")
-@click.option("--connection", default="", help="For rows of a list that name none.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be written.")
-@plant_option
-@json_option
-def import_(**options: Any) -> None:
-    """Take over tags of Kepware (CSV, JSON), Ignition (JSON), UMH (YAML), Telegraf (TOML) or a spreadsheet.
-
-    What the plant has already stays as it is; everything that is not taken over is named.
-
-    \b
-    Examples:
-      weft import Channel1.Device1.csv --dry-run
-      weft import tags.json
-      weft import signals.xlsx --connection plc1
-    """
-    from weft.cli.imports import import_ as take
-
-    take(**options)
-
-
 @app.command(short_help="Print values as they come.")
 @click.argument("pattern", default="**")
 @click.option("--for", "seconds", type=positive, help="Stop after so many seconds.")
@@ -256,57 +206,6 @@ def doctor(plant: Path, as_json: bool) -> None:
     from weft.cli.doctor import doctor as examine
 
     examine(plant, as_json)
-
-
-@app.command(short_help="Write a value to a machine.", context_settings={"ignore_unknown_options": True})
-@click.argument("path")
-@click.argument("value")
-@click.option("--reason", default="", help="Why; written down with it.")
-@click.option("--dry-run", is_flag=True, help="Only say what would come of it.")
-@plant_option
-@json_option
-def write(path: str, value: str, reason: str, dry_run: bool, plant: Path, as_json: bool) -> None:
-    """Write VALUE to the signal PATH of the running plant, if its folder allows that. Exit code 1 when it
-    was refused or is not sure.
-
-    \b
-    Examples:
-      weft write line1/mill/feed-override 80 --reason "chatter"
-      weft write line1/mill/mode auto --dry-run
-      weft write line1/mill/offset -0.5
-    """
-    from weft.cli.write import write as send
-
-    send(path, value, reason=reason, dry_run=dry_run, plant=plant, as_json=as_json)
-
-
-@app.command(short_help="Call a method of a machine.", context_settings={"ignore_unknown_options": True})
-@click.argument("connection")
-@click.argument("target")
-@click.argument("method")
-@click.argument("arguments", nargs=-1)
-@click.option("--reason", default="", help="Why; written down with it.")
-@plant_option
-@json_option
-def call(
-    connection: str,
-    target: str,
-    method: str,
-    arguments: tuple[str, ...],
-    reason: str,
-    plant: Path,
-    as_json: bool,
-) -> None:
-    """Call METHOD of TARGET, both as the protocol writes them, over a CONNECTION of the running plant whose file
-    allows that. Exit code 1 when it was refused or is not sure.
-
-    \b
-    Examples:
-      weft call robot "ns=2;s=Robot" "ns=2;s=Robot.Start" 3 --reason "shift begins"
-    """
-    from weft.cli.write import call as send
-
-    send(connection, target, method, arguments, reason=reason, plant=plant, as_json=as_json)
 
 
 @app.group(short_help="Sparkplug sessions, judged by the specification.")

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-__all__ = ["FOUND", "USAGE", "Failing", "document", "enough", "printable", "table"]
+__all__ = ["FOUND", "USAGE", "Failing", "document", "enough", "pair", "printable", "table"]
 
 FOUND = 1
 USAGE = 2
@@ -84,6 +84,14 @@ def document(value: Any) -> None:
     import msgspec  # only now, as above
 
     click.echo(msgspec.json.encode(value))
+
+
+def pair(setting: str) -> tuple[str, str]:
+    """``KEY=VALUE`` of an option."""
+    key, equals, value = setting.partition("=")
+    if not equals:
+        raise click.BadParameter(f"{setting!r} is not like KEY=VALUE.", param_hint="--set")
+    return key, value
 
 
 def printable(text: str) -> str:
