@@ -90,7 +90,9 @@ async def complete(house, truth, besides=()):
         return verdict if not late else None
 
     verdict = await until(arrived, 15, every=0.5)
-    assert [w for w in (*verdict.wrong, *verdict.extra) if w[0] not in besides] == []
+    # The factory goes on: what it has shown since may be in history before it is in what was read of the truth.
+    seen = [w for w in (*verdict.wrong, *verdict.extra) if w[0] not in besides and w[1] <= shown[w[0]]]
+    assert seen == []
 
 
 def _last_shown(truth):
