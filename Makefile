@@ -27,4 +27,4 @@ lock:           ## resolve the lock files anew
 	    --python-version 3.11 --custom-compile-command "make lock" pyproject.toml -o requirements-dev.lock
 
 clean:          ## remove what set-up and tests have made
-	rm -rf .venv .cache dist build node_modules tests/peers/*/node_modules demo-plant
+	rm -rf .venv .cache dist build node_modules tests/peers/*/node_modules tests/peers/*/target demo-plant

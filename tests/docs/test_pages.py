@@ -198,7 +198,8 @@ TOOLS = [
 WORKSHOP = {
     "a path of one machine": r"(?<![\w.~$}-])/(?:work|root|home/\w+|Users/\w+|tmp)/",
     "a registry": r"pypi\.org|pythonhosted|registry\.npmjs|artifactory|--(?:extra-)?index-url[ =]",
-    "a tool of the workshop": rf"\b(?:{'|'.join(TOOLS)})s?\b",
+    # click's function that asks a person has the name of one of them.
+    "a tool of the workshop": rf"(?<!click\.)\b(?:{'|'.join(TOOLS)})s?\b",
 }
 
 

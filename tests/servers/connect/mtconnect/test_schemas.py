@@ -1,12 +1,10 @@
 """The agent that we test with, judged by others: libxml2 and the official schemas."""
 
 import json
-import pathlib
-import shutil
-import subprocess
 
 import anyio
 import httpx
+import npm
 import pytest
 from servers.connect.mtconnect.conftest import serving, store_of
 
@@ -15,25 +13,18 @@ from weft.model import instant
 
 pytestmark = pytest.mark.anyio
 
-PEER = pathlib.Path(__file__).parents[3] / "peers" / "xmllint"
-NODE = shutil.which("node")
 TIMES = instant.text(1_700_000_000_123_456_789, 9)
 
 
 @pytest.fixture(scope="module")
 def judge(reference):
     """Gives what libxml2 has to say about documents of a kind and version; nothing when they are valid."""
-    if NODE is None:
-        pytest.skip("node is not installed")
-    if not (PEER / "node_modules").is_dir():
-        done = subprocess.run(["npm", "ci", "--silent"], cwd=PEER, capture_output=True, timeout=120)
-        if done.returncode:
-            pytest.skip("the peer xmllint cannot be installed from npm")
+    peer = npm.installed("xmllint")
     schemas = reference / "machines" / "mtconnect" / "schemas"
 
     async def verdicts(kind, version, *files):
         schema = schemas / f"MTConnect{kind}_{version}_1.0.xsd"
-        command = [NODE, PEER / "validate.js", schema, schemas / "xlink.xsd", *files]
+        command = ["node", peer / "validate.js", schema, schemas / "xlink.xsd", *files]
         with anyio.fail_after(60):
             done = await anyio.run_process(command)
         results = [json.loads(line) for line in done.stdout.splitlines()]

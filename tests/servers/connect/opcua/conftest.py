@@ -3,13 +3,13 @@
 import contextlib
 import json
 import pathlib
-import shutil
 import socket
 import subprocess
 import sys
 from contextlib import asynccontextmanager
 
 import anyio
+import npm
 import pytest
 from asyncua import Client
 
@@ -19,7 +19,6 @@ from weft.model import Flag, Row
 from weft.runtime import Retry, SystemClock
 
 HERE = pathlib.Path(__file__).parent
-NODE = HERE.parents[2] / "peers" / "node-opcua"
 
 
 def free_port():
@@ -138,8 +137,6 @@ class Watch:
 class Kit:
     """What the tests of this folder do again and again."""
 
-    NODE = NODE
-
     @staticmethod
     def config(url, **more):
         more = {"security": "none", "publishing_interval": 0.05, "timeout": 5.0, **more}
@@ -254,17 +251,7 @@ def kit():
 @pytest.fixture(scope="session")
 def node_opcua():
     """The folder of node-opcua's scripts, installed."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("node-opcua needs node and npm")
-    if not (NODE / "node_modules" / "node-opcua").is_dir():
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        try:
-            done = subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=300, check=False)
-        except subprocess.TimeoutExpired:
-            pytest.skip("npm ci did not end within five minutes")
-        if done.returncode:
-            pytest.skip(f"npm ci failed: {done.stderr.strip().splitlines()[-1:]}")
-    return NODE
+    return npm.installed("node-opcua")
 
 
 class NodePeer:

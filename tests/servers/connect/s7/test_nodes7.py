@@ -1,23 +1,15 @@
 """nodes7 and we see the same in one controller, whoever wrote it."""
 
 import json
-import pathlib
-import shutil
 
 import anyio
+import npm
 import pytest
 
 from weft.connect import Recorder, Write
 from weft.connect.s7 import S7, Address
 
-PEER = pathlib.Path(__file__).parents[3] / "peers" / "nodes7" / "client.js"
-pytestmark = [
-    pytest.mark.anyio,
-    pytest.mark.skipif(
-        not shutil.which("node") or not (PEER.parent / "node_modules").is_dir(),
-        reason="nodes7 is not installed (npm ci in tests/peers/nodes7)",
-    ),
-]
+pytestmark = pytest.mark.anyio
 SAME = {
     "DB1,INT2": Address(at="DB1.DBW2", type="INT"),
     "DB1,DWORD10": Address(at="DB1.DBD10"),
@@ -32,8 +24,9 @@ SAME = {
 
 
 async def told(port, **order):
+    command = ["node", str(npm.installed("nodes7") / "client.js"), str(port), json.dumps(order)]
     with anyio.fail_after(20):
-        done = await anyio.run_process(["node", str(PEER), str(port), json.dumps(order)])
+        done = await anyio.run_process(command)
     return json.loads(done.stdout.decode().splitlines()[-1])
 
 

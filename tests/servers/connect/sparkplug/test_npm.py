@@ -1,11 +1,10 @@
 """An implementation that shares no code with ours: the JavaScript of npm."""
 
 import json
-import shutil
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import anyio
+import npm
 import pytest
 from servers.connect.mqtt.broker import running
 from servers.sparkplug_feed import Feed, edge, host, signal
@@ -16,7 +15,6 @@ from weft.model import ValueType
 
 pytestmark = pytest.mark.anyio
 T = ValueType
-PEER = Path(__file__).parents[3] / "peers" / "sparkplug"
 NOW = 1_767_225_600_123_000_000
 
 
@@ -48,10 +46,8 @@ class Script:
 
 @asynccontextmanager
 async def script(name, port):
-    node = shutil.which("node")
-    if node is None or not (PEER / "node_modules").is_dir():
-        pytest.skip("npm ci in tests/peers/sparkplug gives the peer")
-    async with await anyio.open_process([node, str(PEER / name), str(port)], stderr=None) as process:
+    command = ["node", str(npm.installed("sparkplug") / name), str(port)]
+    async with await anyio.open_process(command, stderr=None) as process:
         made = Script(process)
         async with anyio.create_task_group() as group:
             group.start_soon(made.read)

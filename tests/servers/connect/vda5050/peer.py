@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-import pathlib
-import shutil
-import subprocess
 from contextlib import asynccontextmanager
 
 import anyio
-import pytest
-
-FOLDER = pathlib.Path(__file__).parents[3] / "peers" / "vda5050"
-NODE = shutil.which("node")
-
-
-def installed() -> None:
-    if NODE is None:
-        pytest.skip("node is not installed")
-    if not (FOLDER / "node_modules" / "vda-5050-lib").is_dir():
-        done = subprocess.run(["npm", "ci", "--silent"], cwd=FOLDER, capture_output=True, timeout=120)
-        if done.returncode:
-            pytest.skip("the peer vda-5050-lib cannot be installed from npm")
+import npm
 
 
 class Peer:
@@ -56,8 +41,7 @@ class Peer:
 @asynccontextmanager
 async def running(script: str, *arguments):
     """The script of the peer's folder, killed on leaving."""
-    installed()
-    command = [NODE, FOLDER / script, *map(str, arguments)]
+    command = ["node", npm.installed("vda5050") / script, *map(str, arguments)]
     async with await anyio.open_process(command, stderr=None) as process:
         try:
             yield Peer(process)

@@ -2,11 +2,11 @@
 
 import json
 import pathlib
-import subprocess
 from collections import deque
 from contextlib import asynccontextmanager
 
 import anyio
+import npm
 import pytest
 from anyio.from_thread import start_blocking_portal
 from servers.destinations.opcua import papers
@@ -180,10 +180,7 @@ def kit():
 
 @pytest.fixture(scope="session")
 def needs_node():
-    if not (NODE / "node_modules").is_dir():
-        pytest.skip("node-opcua is not installed: cd tests/peers/node-opcua && npm ci")
-    if subprocess.run(["node", "--version"], capture_output=True, check=False).returncode:
-        pytest.skip("node is absent")
+    return npm.installed("node-opcua")
 
 
 @pytest.fixture(scope="session")
