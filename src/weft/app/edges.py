@@ -83,9 +83,12 @@ class Edges:
         parts: dict[str, Any] = {
             "reception of edges": self._reception and self._reception.run,
             "forwarder": self._forwarder and self._forwarder.run,
-            "lease": self._lease and self._hold,
         }
         return [Service(name, run) for name, run in parts.items() if run]
+
+    def lease(self) -> list[Service]:
+        """Above all others: it is given back while the way to the hub is still open."""
+        return [Service("lease", self._hold)] if self._lease else []
 
     def destinations(self) -> list[Status]:
         return [self._forwarder.status] if self._forwarder else []
@@ -167,13 +170,13 @@ class Edges:
         await self._work(active)
         vacant = self._lease.vacant if self._lease else 0
         if active and vacant:
-            data = {
-                "first": vacant,
-                "last": self._clock.now(),
-                "cause": f"{self._edge.name} took over: {reason}",
-            }
-            event = Event(kind=Kind.DATA_GAP, source=self._edge.pair, time=now, recorded=now, data=data)
-            self._tell(event)
+            self._tell(self._vacancy(vacant, f"{self._edge.name} took over: {reason}"))
+
+    def _vacancy(self, since: int, cause: str) -> Event:
+        """Between the last renewal of the one before and our start nobody measured."""
+        now = self._clock.now()
+        data = {"first": since, "last": now, "cause": cause}
+        return Event(kind=Kind.DATA_GAP, source=self._edge.pair, time=now, recorded=now, data=data)
 
 
 def _always(_time: int) -> bool:
