@@ -117,8 +117,9 @@ class House:
                         ("edge", self._gateway.services()),
                         ("destinations", self._outlets.services(self._plant) if self._working else []),
                         ("lines", self._lines.services(self._plant)),
-                        # Who is active is asked last, when all that it starts can be started.
                         ("edges", self._edges.services()),
+                        # Who is active is asked last, when all that it starts can be started.
+                        ("lease", self._edges.lease()),
                         ("web", [self._vital(Service("web", self._serve)), Service("watch", self._watch)]),
                     ]
                 )

@@ -27,16 +27,18 @@ SECONDS: Final = 2.5  # how long a renewal is good for
 RENEW: Final = 0.5
 LOOK: Final = 0.25
 MARGIN: Final = 0.1
+FAREWELL: Final = 0.3
 MOST_TERMS: Final = 64
 
 
 class _Held(msgspec.Struct, frozen=True, kw_only=True):
     """What the note says; no ``holder`` is a lease that was given back. ``start`` is the term's, by the holder's
-    clock."""
+    clock; ``idle`` how many seconds before giving it back the work had ended."""
 
     holder: str = ""
     life: str = ""
     start: int = 0
+    idle: float = 0.0
     seconds: float = SECONDS
 
 
@@ -98,7 +100,7 @@ class Lease:
                     log.debug("the lease cannot be seen", lease=self._name, reason=describe(error))
                 await self._clock.sleep(RENEW if self.active else LOOK)
         finally:
-            with anyio.move_on_after(3, shield=True):
+            with anyio.move_on_after(5, shield=True):
                 await self._give_back()
 
     # --- active -------------------------------------------------------------------------------------------
@@ -134,11 +136,14 @@ class Lease:
         if not self.active:
             return
         self.active = False
+        begun = self._clock.monotonic()
         await self._turned(False, "stopped")
+        await anyio.sleep(FAREWELL)  # what was measured last is stored meanwhile, still in this term
         self._terms[-1].until = min(self._terms[-1].until, self._clock.now())
         try:
             await self._remember()
-            await self._bus.write_note(self._name, msgspec.json.encode(_Held()), revision=self._revision)
+            free = _Held(idle=self._clock.monotonic() - begun)
+            await self._bus.write_note(self._name, msgspec.json.encode(free), revision=self._revision)
         except (Retry, Conflict) as error:
             log.warning("the lease was not given back", lease=self._name, reason=describe(error))
 
@@ -182,7 +187,7 @@ class Lease:
         await self._remember()
         self.active = True
         self.holder = self._me.holder
-        self.vacant = note.time if note else 0
+        self.vacant = note.time - int(held.idle * 1e9) if note else 0
         why = f"{held.holder} was silent" if held.holder not in {"", self._me.holder} else "nobody was active"
         await self._turned(True, why)
 

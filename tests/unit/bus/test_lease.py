@@ -115,6 +115,7 @@ async def test_given_back_it_is_taken_at_once(clock, shared):
         group.start_soon(b.run)
         await clock.advance(1)
         a.scope.cancel()
+        await anyio.sleep(0.5)
         await clock.advance(0.6)
         assert b.lease.active
         assert a.turns[-1] == (False, "stopped")

@@ -67,7 +67,8 @@ class Reception:
         return list(self._edges.values())
 
     async def run(self, ready: Ready) -> None:
-        """Answers until cancelled."""
+        """Answers until cancelled. Raises Retry when the bus is away at its beginning."""
+        await self._bus.write_note("hub", b"")  # makes the place of the leases, which edges may not
         async with (
             self._bus.serve("weft.edge.*.numbers", self._number),
             self._bus.serve("weft.edge.*.hello", self._hello),
