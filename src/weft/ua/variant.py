@@ -253,12 +253,13 @@ class Reader:
         return kind | ARRAY, values
 
     def data_value(self, depth: int = 0) -> dict[str, Any]:
+        """DataValue (5.2.2.17); a field that is not there has no key, no status is Good."""
         self.deeper(depth)
         mask = self.u8()
         kind, value = self.variant(depth + 1) if mask & 1 else (0, None)
         found: dict[str, Any] = {"type": type_name(kind), "value": value}
-        found["status"] = self.u32() if mask & 2 else 0
         for bit, name, read in (
+            (0x02, "status", self.u32),
             (0x04, "source_time", self.i64),
             (0x10, "source_picoseconds", self.u16),
             (0x08, "server_time", self.i64),

@@ -85,10 +85,8 @@ def data_value(value: dict[str, Any], depth: int = 0) -> bytes:
     kind = _kind(value.get("type", "Null"))
     parts = [b"" if kind == ValueType.NULL else variant(kind, value.get("value"), depth)]
     mask = 1 if parts[0] else 0
-    if value.get("status"):
-        mask |= 2
-        parts.append(_U32(value["status"]))
     for bit, name, pack in (
+        (0x02, "status", _U32),
         (0x04, "source_time", _I64),
         (0x10, "source_picoseconds", _U16),
         (0x08, "server_time", _I64),

@@ -35,7 +35,8 @@ PLAIN = {
 }  # fmt: skip
 SCALARS = st.sampled_from(sorted(PLAIN)).flatmap(lambda kind: st.tuples(st.just(kind), PLAIN[kind]))
 INNER = SCALARS.map(lambda pair: {"type": type_name(pair[0]), "value": pair[1]})
-DATA = INNER.map(lambda inner: {**inner, "status": 0x40000000, "source_time": 5, "server_picoseconds": 7})
+MORE = st.sampled_from([{}, {"status": 0}, {"status": 0x40000000, "source_time": 5, "server_picoseconds": 7}])
+DATA = st.builds(lambda inner, more: {**inner, **more}, INNER, MORE)
 
 
 @given(SCALARS | st.tuples(st.just(24), INNER) | st.tuples(st.just(23), DATA))

@@ -31,7 +31,7 @@ def told(one):
         notification = one.notification()
         assert notification[:4] == b"\7\0\0\0"
         value = Reader(notification[4:]).data_value()
-        found.append((value["value"], value["status"]))
+        found.append((value["value"], value.get("status", 0)))
     return found
 
 
