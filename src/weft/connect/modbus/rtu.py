@@ -12,6 +12,7 @@ MOST: Final = 256  # bytes of a frame
 _SHORTEST: Final = 5  # unit, function, exception code, CRC
 _ECHOES: Final = {5: 8, 6: 8, 15: 8, 16: 8, 22: 10}  # answers of a fixed size
 _READS: Final = frozenset(READ.values())
+_START: Final = 0xFFFF
 
 
 def _table() -> tuple[int, ...]:
@@ -27,9 +28,8 @@ def _table() -> tuple[int, ...]:
 _CRC: Final = _table()
 
 
-def crc(data: bytes) -> int:
-    """CRC-16/MODBUS; it goes onto the line low byte first."""
-    value = 0xFFFF
+def crc(data: bytes, value: int = _START) -> int:
+    """CRC-16/MODBUS; it goes onto the line low byte first. ``value`` is that of the bytes before."""
     for byte in data:
         value = (value >> 8) ^ _CRC[(value ^ byte) & 0xFF]
     return value
@@ -59,6 +59,8 @@ class Collector:
 
     def __init__(self) -> None:
         self.bytes = b""
+        self._summed = 0  # bytes of which ``_sum`` is the checksum
+        self._sum = _START
 
     def feed(self, data: bytes) -> tuple[int, bytes] | None:
         """(unit, PDU) once a frame is whole; what lies behind it stays for the next call. Raises ValueError when the
@@ -70,6 +72,7 @@ class Collector:
                 raise ValueError("more bytes than a frame can have")
             return None
         frame, self.bytes = self.bytes[:size], self.bytes[size:]
+        self._summed, self._sum = 0, _START
         if crc(frame[:-2]) != int.from_bytes(frame[-2:], "little"):
             raise ValueError("its checksum is wrong")
         return frame[0], frame[1:-2]
@@ -88,6 +91,9 @@ class Collector:
 
     def _by_checksum(self) -> int:
         """Functions whose answers do not say their size end where the checksum fits."""
-        held = self.bytes
-        whole = (n for n in range(_SHORTEST, len(held) + 1) if not crc(held[:n]))
-        return next(whole, 0)
+        while self._summed < len(self.bytes):
+            self._sum = crc(self.bytes[self._summed : self._summed + 1], self._sum)
+            self._summed += 1
+            if self._summed >= _SHORTEST and not self._sum:
+                return self._summed
+        return 0

@@ -60,11 +60,12 @@ class Payload:
     """A payload, decoded as JSON when it is first asked for, and once; its times likewise. ``document`` is one
     that is decoded already."""
 
-    __slots__ = ("_document", "_times", "bytes")
+    __slots__ = ("_document", "_given", "_times", "bytes")
 
     def __init__(self, data: bytes, document: Any = ABSENT) -> None:
         self.bytes = data
         self._document: Any = document
+        self._given = document is not ABSENT
         self._times: dict[tuple[Steps, TimeUnit], int | None] = {}
 
     def time(self, path: Steps, unit: TimeUnit) -> int | None:
@@ -82,11 +83,7 @@ class Payload:
 
     def whole(self, wanted: ValueType | None) -> Value:
         """The payload itself as a value."""
-        return (
-            plain(self.bytes, wanted)
-            if self.bytes or self._document is ABSENT
-            else typed(self._document, wanted)
-        )
+        return typed(self._document, wanted) if self._given else plain(self.bytes, wanted)
 
 
 class Reading:

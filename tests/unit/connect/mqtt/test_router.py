@@ -361,3 +361,13 @@ def test_a_listing_proposes_addresses():
     }
     for item in found.values():
         msgspec.convert(item.address, Address)
+
+
+def test_an_empty_payload_is_text_whatever_else_reads_it():
+    """Who takes back a retained message sends no bytes at all."""
+    whole, part = point(1, where={"a": "b"}), point(2)
+    inside = point(3, path="a", time="t")
+    assert [(row.signal, row.value, row.status) for row in read(b"", inside, whole, part)] == [
+        (3, None, quality.BAD_DECODING_ERROR),
+        (2, "", quality.GOOD),
+    ]
