@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from weft import catalog
-from weft.bus import Address, Bus, Edge, Gate, Lease, NatsBus, Stream
-from weft.bus.gate import inbox_of
-from weft.destinations import Status
-from weft.destinations.forward import EdgeStatus, Forwarder, Reception
+from weft.bus import Address, Bus, Edge, Gate, Lease, NatsBus, Stream, inbox_of
+from weft.destinations import EdgeStatus, Forwarder, Reception, Status
 from weft.model import Event, Kind
 from weft.runtime import Clock, Invalid, Ready, Service
 from weft.runtime.secret import resolve

@@ -26,7 +26,7 @@ from weft.app.lines import Lines
 from weft.app.outlets import Outlets
 from weft.bus import NatsBus, Stream, StreamState
 from weft.catalog import routes as catalog_routes
-from weft.destinations.forward import EdgeStatus
+from weft.destinations import EdgeStatus
 from weft.history import routes as history_routes
 from weft.model import Event, Kind, Signal
 from weft.runtime import (

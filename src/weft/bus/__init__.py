@@ -35,7 +35,7 @@ from weft.bus.subjects import (
 )
 
 if TYPE_CHECKING:
-    from weft.bus.gate import Edge, Gate
+    from weft.bus.gate import Edge, Gate, inbox_of
     from weft.bus.nats import NatsBus
     from weft.bus.server import NatsServer
     from weft.bus.session import Address
@@ -64,6 +64,7 @@ __all__ = [
     "after",
     "escape",
     "events_subject",
+    "inbox_of",
     "matches",
     "parse_events",
     "parse_samples",
@@ -72,7 +73,14 @@ __all__ = [
     "unescape",
 ]
 
-_LATE = {"Edge": "gate", "Gate": "gate", "Address": "session", "NatsBus": "nats", "NatsServer": "server"}
+_LATE = {
+    "Edge": "gate",
+    "Gate": "gate",
+    "inbox_of": "gate",
+    "Address": "session",
+    "NatsBus": "nats",
+    "NatsServer": "server",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -5,4 +5,16 @@ from weft.destinations.outlet import Outlet
 from weft.destinations.reading import Pace
 from weft.destinations.status import Status
 
-__all__ = ["Delivery", "Destination", "Feed", "Outlet", "Pace", "Status"]
+from weft.destinations.forward import EdgeStatus, Forwarder, Reception  # isort: skip  # uses those above
+
+__all__ = [
+    "Delivery",
+    "Destination",
+    "EdgeStatus",
+    "Feed",
+    "Forwarder",
+    "Outlet",
+    "Pace",
+    "Reception",
+    "Status",
+]
