@@ -140,7 +140,7 @@ class Session:
     def abort(self) -> None:
         """Breaks the connection without a good-bye: the broker publishes the will."""
         self._end(Retry("The session was broken off."))
-        if self._opened:
+        if self._client._connection is not None:  # noqa: SLF001  # there may be one that no CONNACK has come over
             self._transport.abort()
 
     # --- publishing ---------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -17,7 +18,7 @@ from weft import catalog
 from weft.model import Signal
 from weft.onboard.draft import Draft, Line, Note, Row
 from weft.onboard.toml import table
-from weft.runtime import Conflict, Invalid, NeedsHuman
+from weft.runtime import Invalid, NeedsHuman
 from weft.runtime.files import write_whole
 
 __all__ = ["Report", "merge"]
@@ -42,8 +43,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def merge(draft: Draft, folder: Path, *, name: str, dry_run: bool = False) -> Report:
-    """Takes the draft over as ``connections/*.toml`` and ``signals/<name>.csv``. Raises Invalid when the plant has
-    mistakes before, Conflict when a file of that name is there and holds other signals."""
+    """Takes the draft over as ``connections/*.toml`` and ``signals/<name>.csv``, or a number behind
+    the name when there is such a list. Raises Invalid when the plant has mistakes before."""
     loaded = catalog.check(folder)
     if loaded.plant is None:
         raise Invalid(
@@ -51,6 +52,7 @@ def merge(draft: Draft, folder: Path, *, name: str, dry_run: bool = False) -> Re
             remedy="`weft check` names them all; mend them first.",
         )
     sorted_out = _Sorted(draft, loaded.plant)
+    name = _free(folder, name)
     with tempfile.TemporaryDirectory() as scratch:
         rows, refused = _loading(Path(scratch), folder, sorted_out, sorted_out.new, name)
     files = sorted_out.files(rows, name)
@@ -66,6 +68,12 @@ def merge(draft: Draft, folder: Path, *, name: str, dry_run: bool = False) -> Re
     if not dry_run:
         _write(folder, files)
     return report
+
+
+def _free(folder: Path, name: str) -> str:
+    """The name of a list that is not there yet: a list in the plant belongs to people."""
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(free for free in names if not (folder / "signals" / f"{free}.csv").exists())
 
 
 class _Sorted:
@@ -190,11 +198,6 @@ def _loading(
             shutil.copytree(source, scratch / part)
         elif source.exists():
             shutil.copy2(source, scratch / part)
-    if rows and (folder / "signals" / f"{name}.csv").exists():
-        raise Conflict(
-            f"signals/{name}.csv is there and would get {len(rows)} signals more.",
-            remedy="Give the import another --name.",
-        )
     refused: list[Note] = []
     while True:
         for file, text in found.files(rows, name).items():

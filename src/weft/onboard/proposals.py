@@ -80,11 +80,11 @@ def propose(
     below the one that all share; a path of ``taken`` is not used again. Addresses that were found before (two
     folders that show one node) are proposed once."""
     variables = _once(one for one in found if one.kind == "variable")
-    above = _shared([one.folder.split("/") for one in variables])
+    above = _shared([one.folder.split("/") for one in variables if not _of_the_server(one)])
     names = {path.removeprefix(f"{asset}/") for path in taken if path.startswith(f"{asset}/")}
     proposals = []
     for one in variables:
-        folders = one.folder.split("/")[above:]
+        folders = one.folder.split("/")[0 if _of_the_server(one) else above :]
         name = unused(safe_name(*folders, one.name), names)
         names.add(name)
         proposals.append(_proposal(one, asset, name, connection))
@@ -129,11 +129,18 @@ def _proposal(one: Found, asset: str, name: str, connection: str) -> Proposal:
     )
 
 
+def _of_the_server(one: Found) -> bool:
+    """A node of OPC UA's own namespace: every server has it."""
+    return str(one.address.get("node", "")).startswith("i=")
+
+
 def _reason(one: Found) -> str:
     if one.type is None:
         return "Its type is not known."
     if one.type in _NOT_KEPT:
         return f"A value of type {type_name(one.type)} is a structure: choose one of its fields."
+    if _of_the_server(one):
+        return "It belongs to the OPC UA server itself, not to the machine."
     if one.status & 0xFFFF0000 in (quality.BAD_NODE_ID_UNKNOWN, 0x803A0000, 0x801F0000):
         return f"It cannot be read ({quality.status_name(one.status)})."
     return ""

@@ -68,7 +68,7 @@ def s7_address(text: str) -> dict[str, Any] | None:
     """``DB1.DBW20``, ``DB5,REAL4``, ``DB1.X0.3``, ``M10.0`` … as an S7 Address; None for what is none."""
     text = text.strip()
     if re.fullmatch(r"[MIQEA][BWD]?\d+(\.[0-7])?", text, re.IGNORECASE):
-        return {"place": text.upper().replace("E", "I").replace("A", "Q")}
+        return {"at": text.upper().replace("E", "I").replace("A", "Q")}
     match = _S7.fullmatch(text)
     return _in_block(match) if match else None
 
@@ -76,15 +76,15 @@ def s7_address(text: str) -> dict[str, Any] | None:
 def _in_block(match: re.Match[str]) -> dict[str, Any]:
     block, kind, start = match[1].upper(), match[2].upper(), match[3]
     if kind in {"X", "BOOL"}:
-        return {"place": f"{block}.DBX{start}.{match[4] or 0}", "type": "BOOL"}
+        return {"at": f"{block}.DBX{start}.{match[4] or 0}", "type": "BOOL"}
     letter, named = {
         "B": ("B", "BYTE"), "BYTE": ("B", "BYTE"), "C": ("B", "CHAR"), "CHAR": ("B", "CHAR"),
         "W": ("W", "WORD"), "WORD": ("W", "WORD"), "I": ("W", "INT"), "INT": ("W", "INT"),
         "DW": ("D", "DWORD"), "D": ("D", "DWORD"), "DWORD": ("D", "DWORD"), "DI": ("D", "DINT"), "DINT": ("D", "DINT"),
-        "R": ("D", "REAL"), "REAL": ("D", "REAL"), "LREAL": ("D", "LREAL"), "DT": ("B", "DATE_AND_TIME"),
+        "R": ("D", "REAL"), "REAL": ("D", "REAL"), "LREAL": ("B", "LREAL"), "DT": ("B", "DATE_AND_TIME"),
         "S": ("B", "STRING"), "STRING": ("B", "STRING"),
     }[kind]  # fmt: skip
-    address: dict[str, Any] = {"place": f"{block}.DB{letter}{start}", "type": named}
+    address: dict[str, Any] = {"at": f"{block}.DB{letter}{start}", "type": named}
     if named == "STRING" and match[4]:
         address["length"] = int(match[4])
     return address

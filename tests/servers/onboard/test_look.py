@@ -1,7 +1,10 @@
 """Looking for real servers on loopback: each is found under its own protocol, and nothing else is."""
 
 import socket
-from contextlib import asynccontextmanager
+import subprocess
+import sys
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
 
 import anyio
 import pytest
@@ -10,9 +13,13 @@ from servers.connect.mqtt.broker import Mosquitto, free_port
 from weft import demo
 from weft.connect import Scope
 from weft.onboard import mdns
+from weft.onboard.address import offered, recognised
 from weft.onboard.look import look
+from weft.runtime import Invalid
 
 pytestmark = pytest.mark.anyio
+
+S7_PEER = Path(__file__).parents[1] / "connect" / "s7" / "peer.py"
 
 
 @asynccontextmanager
@@ -33,25 +40,57 @@ async def one_that_says(text):
         group.cancel_scope.cancel()
 
 
+def program(stack, *command):
+    process = subprocess.Popen(
+        [sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    stack.callback(process.wait)
+    stack.callback(process.kill)
+
+
+async def listening(port):
+    with anyio.fail_after(15):
+        while True:
+            try:
+                stream = await anyio.connect_tcp("127.0.0.1", port)
+            except OSError:
+                await anyio.sleep(0.05)
+            else:
+                await stream.aclose()
+                return
+
+
 async def test_each_is_found_under_its_own_protocol(tmp_path):
-    broker = Mosquitto(tmp_path)
+    broker, s7, enip = Mosquitto(tmp_path), free_port(), free_port()
     await broker.start()
-    try:
+    with ExitStack() as stack:
+        stack.callback(broker.stop)
+        program(stack, str(S7_PEER), str(s7))
+        program(stack, "-m", "weft.demo.cip_server", str(enip))
         async with (
             demo.Field(tmp_path / "field", processes=("mill", "washer")) as field,
             one_that_says(b"SSH-2.0-OpenSSH_9.2p1\r\n") as ssh,
             one_that_says(b"2026-01-01T00:00:00Z|execution|READY\n") as adapter,
         ):
-            ports = (field.ports.mill, field.ports.washer, broker.port, ssh, adapter, free_port())
-            with anyio.fail_after(30):
+            mill = field.ports.mill
+            for port in (mill, field.ports.washer, s7, enip):
+                await listening(port)
+            ports = (mill, field.ports.washer, broker.port, s7, enip, ssh, adapter, free_port())
+            with anyio.fail_after(40):
                 places, _ = await look(Scope(hosts=("127.0.0.1",), ports=ports, listen=False, seconds=2.0))
-        found = {
-            (place.protocol, int(place.address.rpartition(":")[2].partition("/")[0])) for place in places
-        }
-        expected = {("opcua", ports[0]), ("modbus", ports[1]), ("mqtt", broker.port), ("shdr", adapter)}
-        assert {pair for pair in found if pair[0] in {"opcua", "modbus", "mqtt", "shdr"}} == expected
-    finally:
-        broker.stop()
+                assert await recognised(f"127.0.0.1:{mill}", 4.0) == f"opc.tcp://127.0.0.1:{mill}"
+                assert await offered(f"opc.tcp://127.0.0.1:{mill}", 4.0) == {"security": "none"}
+                with pytest.raises(Invalid):
+                    await recognised(f"127.0.0.1:{ssh}", 1.0)
+    found = {(place.protocol, int(place.address.rpartition(":")[2].partition("/")[0])) for place in places}
+    assert found == {
+        ("opcua", mill),
+        ("modbus", field.ports.washer),
+        ("mqtt", broker.port),
+        ("s7", s7),
+        ("ethernetip", enip),
+        ("shdr", adapter),
+    }
 
 
 async def test_what_announces_itself_is_heard():

@@ -13,7 +13,7 @@ from weft.onboard.draft import Draft, Line, Row, ucum, worded
 from weft.onboard.foreign import read
 from weft.onboard.merge import merge
 from weft.onboard.registers import modbus_address, s7_address
-from weft.runtime import Conflict, Invalid, NotFound
+from weft.runtime import Invalid, NotFound
 
 KEPWARE = """\ufeffTag Name,Address,Data Type,Respect Data Type,Client Access,Scan Rate,Scaling,Raw Low,Raw High,Scaled Low,Scaled High,Scaled Data Type,Clamp Low,Clamp High,Eng Units,Description,Negate Value
 "Pump.Speed","400001",Word,1,R/W,100,None,,,,,,,,"rpm","Speed, of the pump",
@@ -408,8 +408,9 @@ def test_a_list_of_that_name_is_not_overwritten(plant):
     draft = Draft()
     draft.add_line("meter", Line(protocol="modbus", config={"host": "10.0.0.9"}))
     draft.add(Row(asset="hall", name="power", connection="meter", address={"register": 4}))
-    with pytest.raises(Conflict):
-        merge(draft, plant, name="list")
+    report = merge(draft, plant, name="list")
+    assert list(report.files) == ["connections/meter.toml", "signals/list-2.csv"]
+    assert (plant / "signals" / "list.csv").read_text(encoding="utf-8") == "asset,name\n"
 
 
 @pytest.mark.parametrize(
@@ -457,9 +458,9 @@ def test_no_entity_numbers(text):
 
 
 def test_s7_addresses():
-    assert s7_address("DB1.DW20") == {"place": "DB1.DBD20", "type": "DWORD"}
-    assert s7_address("db5.x0.3") == {"place": "DB5.DBX0.3", "type": "BOOL"}
-    assert s7_address("DB5.S10.20") == {"place": "DB5.DBB10", "type": "STRING", "length": 20}
+    assert s7_address("DB1.DW20") == {"at": "DB1.DBD20", "type": "DWORD"}
+    assert s7_address("db5.x0.3") == {"at": "DB5.DBX0.3", "type": "BOOL"}
+    assert s7_address("DB5.S10.20") == {"at": "DB5.DBB10", "type": "STRING", "length": 20}
     assert s7_address("DB9.Q7") is None
 
 

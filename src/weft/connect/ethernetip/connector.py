@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from weft.connect.api import Found, Link, Point, Write
+from weft.connect.api import Found, Link, Place, Point, Scope, Write
 from weft.connect.ethernetip.address import Address as CipAddress
 from weft.connect.ethernetip.address import Config as CipConfig
 from weft.connect.ethernetip.driver import Driver, Lost, connect
@@ -67,6 +67,13 @@ class EtherNetIp:
                 points[i].handle, now, None, ValueType.NULL, status, Flag.RECEIVE_TIME | Flag.SYNTHETIC
             )
         return concat([batch, missing.build(received=now)])
+
+    @classmethod
+    def discover(cls, scope: Scope) -> AsyncIterator[Place]:
+        """As :class:`~weft.connect.Discovers`."""
+        from weft.connect.ethernetip.discover import discover
+
+        return discover(scope)
 
     async def browse(self, start: str = "") -> AsyncIterator[Found]:
         """The controller's tags with their present values, members of structures one by one; ``start`` is how their

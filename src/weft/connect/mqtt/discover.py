@@ -45,7 +45,7 @@ async def _ask(host: str, port: int, seconds: float) -> list[Place]:
     except NeedsHuman as refused:  # somebody is there and wants to know who asks
         return [msgspec.structs.replace(place, title=refused.message)]
     finally:
-        await session.close()
+        session.abort()  # nobody waits for a good-bye
 
 
 async def _sparkplug(session: Session, config: dict[str, Any], seconds: float) -> list[Place]:

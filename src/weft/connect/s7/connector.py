@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import anyio
 import msgspec
 
-from weft.connect.api import Found, Link, Point, Write
+from weft.connect.api import Found, Link, Place, Point, Scope, Write
 from weft.connect.s7.address import Address as S7Address
 from weft.connect.s7.address import Config as S7Config
 from weft.connect.s7.client import Client, connect, tsaps
@@ -57,6 +57,13 @@ class S7:
                 points[i].handle, now, None, ValueType.NULL, status, Flag.RECEIVE_TIME | Flag.SYNTHETIC
             )
         return concat([batch, missing.build(received=now)])
+
+    @classmethod
+    def discover(cls, scope: Scope) -> AsyncIterator[Place]:
+        """As :class:`~weft.connect.Discovers`."""
+        from weft.connect.s7.discover import discover
+
+        return discover(scope)
 
     async def browse(self, start: str = "") -> AsyncIterator[Found]:
         """The data blocks and their sizes. What is in them the controller does not say: names and types are in the
