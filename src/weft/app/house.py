@@ -288,6 +288,7 @@ class House:
             folder=self.state / "connections",
             runs=self._runs,
             measured=lambda: self.history.measured(),  # noqa: PLW0108  # opened later
+            kept=lambda handles: self.history.snapshot(handles),  # noqa: PLW0108  # as above
         )
 
     def _make_edges(self) -> Edges:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from weft import catalog, connect
 from weft.edge import Edge
+from weft.model import Batch
 from weft.runtime import Clock, Floor, Ready, Service, plugins
 
 __all__ = ["Lines"]
@@ -14,7 +15,8 @@ __all__ = ["Lines"]
 
 class Lines:
     """``running`` holds the lines by connection, for whoever writes over them; ``runs`` says whether a connection
-    is this Weft's now; ``measured`` is history's newest good source time by handle."""
+    is this Weft's now; ``measured`` is history's newest good source time by handle, ``kept`` its newest
+    samples."""
 
     def __init__(
         self,
@@ -25,6 +27,7 @@ class Lines:
         folder: Path,
         runs: Callable[[catalog.Connection], bool],
         measured: Callable[[], Mapping[int, int]],
+        kept: Callable[[Sequence[int]], Batch],
     ) -> None:
         self._running = running
         self._edge = edge
@@ -32,6 +35,7 @@ class Lines:
         self._folder = folder
         self._runs = runs
         self._measured = measured
+        self._kept = kept
 
     def statuses(self) -> list[connect.Status]:
         return [line.status for line in self._running.values()]
@@ -77,6 +81,7 @@ class Lines:
             tell=self._edge.tell,
             pressure=lambda: self._edge.pressure,
             measured=self._measured,
+            kept=self._kept,
             memory=self._folder / f"{name}.msgpack",
         )
 

@@ -103,7 +103,10 @@ class Link(Protocol):
 
 class Connector(Protocol):
     """``run`` connects and emits until cancelled. It raises Retry when the line is lost (it is called again
-    shortly), NeedsHuman when a person must act first, and never gives up because of one signal."""
+    shortly), NeedsHuman when a person must act first, and never gives up because of one signal.
+
+    A class with ``forgets = True`` has another side that keeps nothing for us (polled devices): what an outage or
+    our own restart has cost is then told as a gap by the line. Others fill their holes, or tell them, themselves."""
 
     Config: ClassVar[type[msgspec.Struct]]
     Address: ClassVar[type[msgspec.Struct]]

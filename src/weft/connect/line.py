@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from weft.connect.api import Calls, Connector, Point, Reads, Write, Writes
+from weft.connect.outage import Outage
 from weft.model import Batch, Event, Flag, Kind, quality
 from weft.runtime import Clock, Invalid, NeedsHuman, Retry, describe, get_logger
 from weft.runtime.files import write_private
@@ -64,7 +65,8 @@ class Line:
 
     ``forward`` takes batches, and whom to tell once they are stored, and must not block; ``tell`` takes events;
     ``pressure`` is the edge's. ``measured`` gives, by handle, the newest good source time that is kept;
-    ``memory`` is the file of what the connection remembers.
+    ``kept`` the newest samples of these handles, for connectors that forget; ``memory`` is the file of what the
+    connection remembers.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Line:
         tell: Callable[[Event], None],
         pressure: Callable[[], float] = lambda: 0.0,
         measured: Callable[[], Mapping[int, int]] = dict,
+        kept: Callable[[Sequence[int]], Batch] = lambda handles: Batch.empty(),
         memory: Path | None = None,
     ) -> None:
         self.name = name
@@ -89,13 +92,15 @@ class Line:
         self._forward = forward
         self._tell_event = tell
         self._measured = measured
+        self._kept = kept
+        self._outage = Outage() if getattr(connector, "forgets", False) else None
         self._memory = memory
         self._pressure = pressure
         self._live = False  # some signal's newest sample may look like a present value
         self._ahead = np.zeros(0, dtype=np.int64)  # newest source time by handle, where it was ahead of ours
         self._told: set[str] = set()  # refused signals whose newest sample says so
         # A restart of Weft must not reuse a number: the clock at start is above all numbers counted before.
-        self._sequence = clock.now()
+        self._sequence = self._begun = clock.now()
 
     # --- the connector's side -------------------------------------------------------------------------
 
@@ -125,6 +130,9 @@ class Line:
         if int(batch.time.max()) > now:
             self._note_ahead(batch, now)
         self._sequence += 1
+        missed = self._outage.heard(batch) if self._outage else None
+        if missed:
+            self.gap(*missed)
         self.status = msgspec.structs.replace(
             self.status, last_data=now, samples=self.status.samples + len(batch)
         )
@@ -258,6 +266,8 @@ class Line:
     async def run(self) -> None:
         """Keeps the connection until cancelled. What a connector raises beside Retry and NeedsHuman is a
         fault of its own and goes to the supervisor, which restarts the line."""
+        if self._outage and self._sequence == self._begun:
+            self._outage.learn(self._kept([point.handle for point in self._points]))
         try:
             while True:
                 await self._attempt()
@@ -281,6 +291,8 @@ class Line:
 
     def _lost(self, state: LineState, reason: str, status: int, retry_in: float = 0.0) -> None:
         was = self.status.state
+        if self._outage:
+            self._outage.begin(reason)
         if self._live or was is LineState.UP or was is LineState.CONNECTING:
             code = quality.BAD_NOT_CONNECTED if was is LineState.CONNECTING else status
             self.emit(self._synthetic(self._points, code))

@@ -31,6 +31,7 @@ class Modbus:
 
     Config: ClassVar[type[msgspec.Struct]] = DeviceConfig
     Address: ClassVar[type[msgspec.Struct]] = RegisterAddress
+    forgets: ClassVar[bool] = True
 
     def __init__(self, config: DeviceConfig) -> None:
         self.config = config

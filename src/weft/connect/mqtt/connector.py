@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
@@ -39,6 +39,7 @@ class Mqtt:
         self._config = config
         self._live: Session | None = None
         self._clock: Clock = SystemClock()
+        self._ended = 0  # when the last session did, ns
 
     async def run(self, link: Link) -> None:
         """Raises Retry when the broker is away, NeedsHuman when it refuses for good."""
@@ -46,14 +47,14 @@ class Mqtt:
         fault: WeftError | None = None
         client_id, clean = self._client_id(link.name), self._config.clean_session
         async with self._session(client_id, clean=clean) as session, anyio.create_task_group() as group:
-            group.start_soon(_follow, link, router, session)
+            group.start_soon(_follow, link, router, session, partial(self._tell_missed, link, session))
             self._live, self._clock = session, link.clock
             try:
                 await self._read(link, router, session)
             except WeftError as lost:
                 fault = lost  # raised outside, where no exception group hides it
             finally:
-                self._live = None
+                self._live, self._ended = None, link.clock.now()
             group.cancel_scope.cancel()
         if fault is not None:
             raise fault
@@ -66,6 +67,17 @@ class Mqtt:
                 await link.clock.sleep(0.05)
             # Acknowledged once stored: what a crash takes before that, the broker sends again.
             link.emit(router.read(messages, link.clock.now()), partial(session.acknowledge, messages))
+
+    def _tell_missed(self, link: Link, session: Session) -> None:
+        """What was published while we were away is lost when the broker has not kept it for us: it may have been
+        killed, have been told not to, or have forgotten us meanwhile."""
+        if session.present and self._config.qos and not self._config.clean_session:
+            return
+        known = (max(link.newest().values(), default=0), self._ended)
+        first = min((time for time in known if time), default=0)
+        if first:
+            now = link.clock.now()
+            link.gap(min(first, now), now, "the broker has not kept what was published meanwhile")
 
     @asynccontextmanager
     async def _session(self, client_id: str, *, clean: bool) -> AsyncIterator[Session]:
@@ -130,10 +142,11 @@ class Mqtt:
         return f"MQTT {config.version} broker at {config.host}:{config.at}{secure}"
 
 
-async def _follow(link: Link, router: Router, session: Session) -> None:
+async def _follow(link: Link, router: Router, session: Session, subscribed_first: Callable[[], None]) -> None:
     """Keeps the subscriptions as the points want them. First the new, then without the old ones: a message
-    that comes in between is taken, not missed."""
+    that comes in between is taken, not missed. ``subscribed_first`` is told of the first time."""
     subscribed: set[str] = set()
+    first = True
     kept = "session kept" if session.present else "new session"
     while True:
         wanted = router.filters
@@ -148,6 +161,9 @@ async def _follow(link: Link, router: Router, session: Session) -> None:
                     reason = f"The broker refuses the subscription to {filter!r} (code {code})."
                     link.refuse(point, BAD_CONFIGURATION_ERROR, reason)
         subscribed = wanted
+        if first:
+            subscribed_first()
+            first = False
         link.up(f"{len(wanted)} subscriptions, {kept}")
         await link.changed(router.points)
         router.follow(link.points)

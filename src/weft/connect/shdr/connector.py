@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import ClassVar, Final
 
 import anyio
 from anyio.abc import SocketStream
@@ -30,6 +30,7 @@ class Shdr:
 
     Config = address.Config
     Address = address.Address
+    forgets: ClassVar[bool] = True
 
     def __init__(self, config: address.Config) -> None:
         self._config = config
