@@ -121,7 +121,7 @@ def test_every_event_is_described_with_its_data():
     sources = told()
     for name, kind in kinds().items():
         _, data = listed[kind]
-        if sources[name]:
+        if name in sources:  # what a function told may be put together elsewhere
             assert sources[name] <= set(codes(data)), kind
             assert "reserved" not in data, kind
         else:
