@@ -51,7 +51,7 @@ __all__ = ["NatsBus"]
 
 log = get_logger(__name__)
 
-MOST_IN_DOUBT: Final = 100_000
+MOST_SHOWN: Final = 20_000
 
 _FAILURE: Final = "Weft-Error"
 _INTERNAL: Final = ("$", "_INBOX", "weft.position.", f"{notes.ROOT}.")
@@ -81,9 +81,8 @@ class NatsBus:
         self._desk = Desk()
         self._durables: set[tuple[str, str]] = set()
         self._publisher = Publisher()
-        # Ids whose fate is unknown: when a repeat is answered "stored before", the live subscribers here have
-        # not seen them yet.
-        self._in_doubt: dict[str, None] = {}
+        # The newest ids that the live subscribers here have seen: a repeat is no news to them.
+        self._shown: dict[str, None] = {}
 
     @classmethod
     @asynccontextmanager
@@ -129,17 +128,9 @@ class NatsBus:
                 await session.publish(draft.subject, data, id_header(draft) or None)
             self._deliver(drafts)
             return Ack()
-        settled = False
-        try:
-            answers = await self._publisher.store(session, drafts, payloads)
-            settled = True
-        finally:
-            if not settled:  # refused, lost or cancelled: the server may have them all the same
-                self._doubt(drafts)
-        fresh = [d for d, a in zip(drafts, answers, strict=True) if not a.duplicate or d.id in self._in_doubt]
-        for draft in drafts:
-            self._in_doubt.pop(draft.id, None)
-        self._deliver(fresh)
+        # Live is not stored: here as in other processes nobody waits for the disk (docs/decisions/0013).
+        self._deliver([draft for draft in drafts if self._is_news(draft.id)])
+        answers = await self._publisher.store(session, drafts, payloads)
         return Ack(answers[-1].seq, all(answer.duplicate for answer in answers))
 
     def subscribe(
@@ -197,10 +188,16 @@ class NatsBus:
 
     # --- inside ---------------------------------------------------------------------------------------
 
-    def _doubt(self, drafts: Sequence[Draft]) -> None:
-        self._in_doubt.update((draft.id, None) for draft in drafts if draft.id)
-        while len(self._in_doubt) > MOST_IN_DOUBT:
-            del self._in_doubt[next(iter(self._in_doubt))]
+    def _is_news(self, id: str) -> bool:
+        """Whether no message of this id was shown lately; from now on it was."""
+        if not id:
+            return True
+        if id in self._shown:
+            return False
+        self._shown[id] = None
+        if len(self._shown) > MOST_SHOWN:
+            del self._shown[next(iter(self._shown))]
+        return True
 
     def _deliver(self, drafts: Sequence[Draft]) -> None:
         now = self._clock.now()

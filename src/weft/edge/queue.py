@@ -54,8 +54,9 @@ class Queue:
         self._entries: deque[Waiting] = deque()
         self._gaps: dict[str, Gap] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._entries)
+    def __len__(self) -> int:
+        """Batches that nobody has taken yet."""
+        return len(self._entries)
 
     def put(self, entry: Waiting) -> None:
         self._entries.append(entry)

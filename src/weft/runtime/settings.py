@@ -76,8 +76,8 @@ class HistorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Samples are published every ``flush_seconds``; at most ``queue_rows`` of them, and ``queue_bytes`` bytes, wait
-    for the bus. ``drift_seconds``: a clock that is further off than that is told as an event. ``name``:
+    """Samples gather for at most ``flush_seconds`` to be published together; at most ``queue_rows`` of them, and
+    ``queue_bytes`` bytes, wait for the bus. ``drift_seconds``: a clock that is further off than that is told as an event. ``name``:
     which of several Wefts that share the plant's folder this is; it runs the connections and destinations whose
     ``edge`` says so. ``pair``: the redundant pair it belongs to; of a pair one runs what has its name. ``hub``: where
     samples and events are forwarded to, signed in as ``name`` with ``password`` (``env:NAME`` or ``file:path``);

@@ -96,6 +96,22 @@ async def test_killed_server_loses_nothing_doubles_nothing_keeps_the_order(tmp_p
     assert sequences == list(range(1, goal + 1))
 
 
+async def test_a_live_subscriber_does_not_wait_for_the_disk(tmp_path):
+    server = NatsServer(tmp_path / "bus")
+    with anyio.fail_after(20):
+        async with supervised(server), NatsBus.connect(server.address) as bus:
+            await bus.declare(SAMPLES)
+            async with bus.subscribe("uns.v1.>") as live, anyio.create_task_group() as group:
+                await bus.publish(Draft("uns.v1.a", b"1", "1"))
+                os.kill(server.pid, signal.SIGSTOP)  # it stores nothing and answers nothing
+                try:
+                    group.start_soon(insist, bus, Draft("uns.v1.a", b"2", "2"))
+                    assert [(await live.next())[0].body for _ in range(2)] == [b"1", b"2"]
+                finally:
+                    os.kill(server.pid, signal.SIGCONT)
+            assert (await bus.streams())[0].messages == 2
+
+
 async def test_restart_is_quick_and_keeps_port_store_and_subscriptions(tmp_path):
     server = NatsServer(tmp_path / "bus")
     with anyio.fail_after(20):

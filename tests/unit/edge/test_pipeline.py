@@ -5,7 +5,7 @@ import pytest
 from clocks import HandClock
 
 from weft.bus import Ack, MemoryBus, Stream, after
-from weft.edge import Edge
+from weft.edge import Edge, pipeline
 from weft.model import Batch, Event, Kind, Signal, encode
 from weft.runtime import Invalid, Retry
 
@@ -199,15 +199,63 @@ async def test_what_the_sieve_leaves_out_is_told_at_once():
     assert told == [2]
 
 
-async def test_somebody_who_waits_does_not_wait_for_company(working):
-    bus, edge = await make()
-    edge._flush = 3600.0
-    told = anyio.Event()
+@pytest.fixture
+def restless(monkeypatch):
+    """After a publish the edge would rest for an hour."""
+    monkeypatch.setattr(pipeline, "REST", 1e9)
+
+    async def make_restless():
+        bus, edge = await make()
+        edge._flush = 3600.0
+        return bus, edge
+
+    return make_restless
+
+
+async def told(bus, edge, n):
+    """Publishes a sample that somebody waits for."""
+    stored = anyio.Event()
+    edge.accept(batch(n), stored.set)
+    with anyio.fail_after(2):
+        await stored.wait()
+
+
+async def test_what_comes_to_a_rested_bus_goes_at_once(working, restless):
+    bus, edge = await restless()
     async with working(edge):
-        edge.accept(batch(1), told.set)
-        with anyio.fail_after(2):
-            await told.wait()
-    assert await rows(bus) == [1.0]
+        edge.accept(batch(1))
+        await anyio.sleep(0.02)
+        assert await rows(bus) == [1.0]
+
+
+async def test_what_comes_after_a_publish_waits_for_company(working, restless):
+    bus, edge = await restless()
+    async with working(edge):
+        await told(bus, edge, 1)
+        for n in range(2, 10):
+            edge.accept(batch(n))
+            await anyio.sleep(0.002)
+        assert await rows(bus) == [1.0]
+    assert await rows(bus) == [float(n) for n in range(1, 10)]
+    assert bus.calls == 2
+
+
+async def test_somebody_who_waits_does_not_wait_for_company(working, restless):
+    bus, edge = await restless()
+    async with working(edge):
+        await told(bus, edge, 1)
+        edge.accept(batch(2))
+        await told(bus, edge, 3)
+    assert await rows(bus) == [1.0, 2.0, 3.0]
+
+
+async def test_a_backlog_is_published_without_a_rest(working, restless):
+    _, edge = await restless()
+    for n in range(2 * pipeline.MESSAGES_PER_PUBLISH):
+        edge.accept(batch(n, source=f"mill {n}"))
+    async with working(edge):
+        await anyio.sleep(0.2)
+        assert edge.waiting == 0
 
 
 class NarrowBus(AwayBus):
