@@ -7,7 +7,6 @@ begins when values flow; afterwards every value that the connector took is count
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import signal
@@ -23,6 +22,7 @@ from typing import Any, Final
 import anyio
 from anyio.abc import Process
 
+from weft.bench.plant import load, write_plant
 from weft.history import Store
 from weft.runtime.settings import state_dir
 from weft.web import Access
@@ -41,13 +41,13 @@ async def run(seconds: float = 10.0) -> dict[str, Any]:
     values through the connector; ``taken`` and ``kept`` values in all, ``us_per_value`` CPU of Weft."""
     with tempfile.TemporaryDirectory(prefix="weft-bench-") as folder:
         plant = Path(folder) / "plant"
-        async with _load() as (port, load):
-            _write_plant(plant, port)
+        async with load(ITEMS, RATE) as (port, field):
+            write_plant(plant, port, ITEMS)
             async with _weft(plant) as weft:
                 await _until_flowing(plant)
                 await anyio.sleep(WARM_UP)
                 found = await _measure(plant, weft.pid, seconds)
-                load.send_signal(signal.SIGSTOP)  # silent, but not gone: no line is lost, nothing is added
+                field.send_signal(signal.SIGSTOP)  # silent, but not gone: no line is lost, nothing is added
                 await anyio.sleep(1.0)
                 taken = await _taken(plant)
         kept = await _kept(plant)
@@ -67,35 +67,6 @@ async def _measure(plant: Path, weft: int, seconds: float) -> dict[str, Any]:
         "weft": {"cores": round(used[0] / wall, 3), **_memory(weft)},
         "nats_server": {"cores": round(used[1] / wall, 3), **_memory(nats)},
     }
-
-
-def _write_plant(plant: Path, port: int) -> None:
-    """Half of the signals are scaled, so that mapping has something to do."""
-    for name in ("assets", "connections", "signals"):
-        (plant / name).mkdir(parents=True)
-    (plant / "plant.toml").write_text('[plant]\nname = "Load"\nenterprise = "bench"\nsite = "load"\n')
-    (plant / "assets" / "area.toml").write_text('["area/line/machine"]\nconnection = "load"\n')
-    (plant / "connections" / "load.toml").write_text(
-        f'[opcua]\nendpoint = "opc.tcp://127.0.0.1:{port}"\nsecurity = "none"\n'
-        "publishing_interval = 0.1\ntimeout = 30.0\n"
-    )
-    with (plant / "signals" / "load.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["asset", "name", "scale", "address.node"])
-        for i in range(ITEMS):
-            writer.writerow(["area/line/machine", f"s{i}", "0.1" if i % 2 else "", f"ns=2;s=load{i}"])
-
-
-@asynccontextmanager
-async def _load() -> AsyncIterator[tuple[int, Process]]:
-    command = [sys.executable, "-m", "weft.bench.opcua", "serve", "--types", "doubles"]
-    command += ["--items", str(ITEMS), "--rate", str(RATE)]
-    async with await anyio.open_process(command, stderr=None) as process:
-        assert process.stdout is not None
-        try:
-            yield int((await process.stdout.receive()).decode().strip()), process
-        finally:
-            process.send_signal(signal.SIGKILL)
 
 
 @asynccontextmanager

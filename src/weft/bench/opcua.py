@@ -163,11 +163,12 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=200_000.0)
     parser.add_argument("--types", choices=list(TYPES), default="mixed")
     parser.add_argument("--steps", type=int, default=0)
+    parser.add_argument("--spread", action="store_true")
     parser.add_argument("--seconds", type=float, default=5.0)
     told = parser.parse_args()
     logging.disable(logging.CRITICAL)
     if told.what == "serve":
-        asyncio.run(serve(told.port, told.items, told.rate, told.types, told.steps))
+        asyncio.run(serve(told.port, told.items, told.rate, told.types, told.steps, spread=told.spread))
     elif told.what == "run":
         print(json.dumps(asyncio.run(run(told.seconds)), indent=2))
     else:

@@ -184,9 +184,12 @@ def _subscribed(asked: Any) -> Any:
     return response
 
 
-async def serve(port: int, items: int, rate: float, kinds: str = "mixed", steps: int = 0) -> None:
+async def serve(
+    port: int, items: int, rate: float, kinds: str = "mixed", steps: int = 0, *, spread: bool = False
+) -> None:
     """Serves until cancelled, and prints its port. ``rate`` is value changes per second of a client that
-    monitors ``items``; ``steps`` ends a session's changes after that many, 0 never."""
+    monitors ``items``; ``steps`` ends a session's changes after that many, 0 never. ``spread``: the sessions'
+    steps follow each other at even distances instead of all at once."""
     setattr(binary_server, "UaProcessor", LoadProcessor)  # noqa: B010  # asyncua has no place to ask for it
     server: Any = Server()
     await server.init()
@@ -196,7 +199,10 @@ async def serve(port: int, items: int, rate: float, kinds: str = "mixed", steps:
         print(server.bserver.port, flush=True)
         due = anyio.current_time()
         while True:
-            due = max(due + items / rate, anyio.current_time() - 1.0)  # a second of delay is made up for
-            await anyio.sleep(max(0.0, due - anyio.current_time()))
-            for stream in LoadProcessor.streams:
-                stream.tick(anyio.current_time(), kinds, steps)
+            begun = list(LoadProcessor.streams)
+            for turn in [[stream] for stream in begun] if spread and begun else [begun]:
+                pause = items / rate / (len(begun) if spread and begun else 1)
+                due = max(due + pause, anyio.current_time() - 1.0)  # a second of delay is made up for
+                await anyio.sleep(max(0.0, due - anyio.current_time()))
+                for stream in turn:
+                    stream.tick(anyio.current_time(), kinds, steps)
