@@ -8,6 +8,7 @@ from typing import Protocol
 from weft.bus.api import StreamState
 from weft.catalog.api import Plant
 from weft.connect import Status
+from weft.destinations import Status as DestinationStatus
 from weft.history.api import History
 from weft.runtime import Clock, Service
 
@@ -28,6 +29,10 @@ class House(Protocol):
 
     def lines(self) -> Sequence[Status]:
         """Every connection's state."""
+        ...
+
+    def destinations(self) -> Sequence[DestinationStatus]:
+        """The state of everything that the plant's data is sent on to."""
         ...
 
     def services(self) -> Sequence[Service]: ...

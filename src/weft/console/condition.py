@@ -12,13 +12,16 @@ from weft.catalog.api import Plant
 from weft.connect import LineState, Status
 from weft.console import words
 from weft.console.words import Mark
+from weft.destinations import Status as DestinationStatus
 from weft.runtime import Service, State
 
 __all__ = [
+    "DestinationView",
     "LineView",
     "ServiceView",
     "StreamView",
     "Summary",
+    "destination_views",
     "line_views",
     "service_views",
     "stream_views",
@@ -48,6 +51,10 @@ _LINE_WORDS: Final = {
 }
 
 
+BEHIND: Final = 10.0  # s a destination may lag before a person should look
+_WORSE: Final = (Mark.NONE, Mark.OK, Mark.UNCERTAIN, Mark.BAD)
+
+
 def line_views(plant: Plant, lines: Sequence[Status]) -> list[LineView]:
     return [_line_view(plant, line) for line in lines]
 
@@ -66,8 +73,45 @@ def _line_view(plant: Plant, line: Status) -> LineView:
         since=line.since,
         last_data=line.last_data,
         next_retry=line.next_retry,
-        samples=f"{line.samples:,}".replace(",", words.THIN),
+        samples=words.count_text(line.samples),
         refused=tuple(sorted(line.refused.items())),
+    )
+
+
+class DestinationView(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    protocol: str
+    mark: Mark
+    state: str
+    reason: str
+    last_sent: int
+    next_retry: int
+    waiting: str
+    samples: str
+
+
+def destination_views(plant: Plant, statuses: Sequence[DestinationStatus]) -> list[DestinationView]:
+    return [_destination_view(plant, status) for status in statuses]
+
+
+def _destination_view(plant: Plant, status: DestinationStatus) -> DestinationView:
+    state, mark = _LINE_WORDS[status.state]
+    found = plant.destinations.get(status.name)
+    waiting = words.count_text(status.waiting_samples) if status.waiting_samples else ""
+    if waiting and status.behind >= BEHIND:
+        mark = max(mark, Mark.UNCERTAIN, key=_WORSE.index)
+        waiting = f"about {waiting}, the oldest {words.age_text(int(status.behind * 1e9))} old"
+    return DestinationView(
+        name=status.name,
+        protocol=found.protocol if found else "",
+        mark=mark,
+        state=state,
+        reason=status.reason
+        or (f"{words.count_text(status.lost)} messages lost" if status.lost else status.detail),
+        last_sent=status.last_sent,
+        next_retry=status.next_retry,
+        waiting=waiting,
+        samples=words.count_text(status.samples),
     )
 
 
@@ -78,7 +122,9 @@ class Summary(msgspec.Struct, frozen=True):
     text: str
 
 
-def summary(lines: Sequence[LineView], services: Sequence[Service]) -> Summary:
+def summary(
+    lines: Sequence[LineView], services: Sequence[Service], destinations: Sequence[DestinationView] = ()
+) -> Summary:
     """The state of the whole in one sentence: what does not work is named."""
     crashed = [service.name for service in services if service.state is State.WAITING]
     down = [line.name for line in lines if line.mark is Mark.BAD]
@@ -87,6 +133,9 @@ def summary(lines: Sequence[LineView], services: Sequence[Service]) -> Summary:
         return Summary(Mark.BAD, f"restarting: {_some(crashed)}")
     if down:
         return Summary(Mark.BAD, f"{len(down)} of {len(lines)} connections down: {_some(down)}")
+    unsent = [destination.name for destination in destinations if destination.mark is Mark.BAD]
+    if unsent:
+        return Summary(Mark.UNCERTAIN, f"nothing is sent on to {_some(unsent)}")
     if rest:
         return Summary(
             Mark.UNCERTAIN, f"{len(lines) - len(rest)} of {len(lines)} connections up; look at {_some(rest)}"
@@ -115,7 +164,7 @@ def stream_views(streams: Sequence[StreamState]) -> list[StreamView]:
         StreamView(
             name=stream.name,
             promise=str(stream.promise),
-            messages=f"{stream.messages:,}".replace(",", words.THIN),
+            messages=words.count_text(stream.messages),
             size=words.size_text(stream.bytes),
         )
         for stream in streams

@@ -52,7 +52,7 @@ class Board:
         self._looked = float("-inf")
 
     async def pieces(self) -> Mapping[str, str]:
-        """HTML by element id: ``summary``, ``connections``, ``streams``, ``services``."""
+        """HTML by element id: ``summary``, ``connections``, ``destinations``, ``streams``, ``services``."""
         now = self._house.clock.monotonic()
         if now - self._looked >= 0.9:
             self._looked = now
@@ -77,18 +77,20 @@ class Board:
         except WeftError as error:
             trouble = str(error)
         lines = condition.line_views(plant, house.lines())
+        destinations = condition.destination_views(plant, house.destinations())
         services = house.services()
         context = {
             "lines": lines,
+            "destinations": destinations,
             "streams": condition.stream_views(streams),
             "trouble": trouble,
             "services": condition.service_views(services),
-            "summary": condition.summary(lines, services),
+            "summary": condition.summary(lines, services, destinations),
             "now": house.clock.now(),
             "where": words.zone(plant.timezone),
             "clock": words.clock_text,
         }
-        names = ("summary", "connections", "streams", "services")
+        names = ("summary", "connections", "destinations", "streams", "services")
         return {name: self._pages.render(f"part-{name}.html", **context) for name in names}
 
 

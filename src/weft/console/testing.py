@@ -20,6 +20,7 @@ from weft import console, web
 from weft.bus.api import Promise, StreamState
 from weft.catalog.api import Connection, Plant
 from weft.connect import LineState, Status
+from weft.destinations import Status as DestinationStatus
 from weft.history.api import History
 from weft.model import Asset, Batch, Flag, Level, Limits, Row, Signal, ValueType, quality
 from weft.runtime import Clock, Invalid, Service, State, SystemClock
@@ -228,6 +229,23 @@ class PaperHouse:
                 samples=8_311,
             )
         return lines
+
+    def destinations(self) -> Sequence[DestinationStatus]:
+        now = self.clock.now()
+        state = LineState.DOWN if self.trouble else LineState.UP
+        return [
+            DestinationStatus(
+                name="head office",
+                state=state,
+                reason="No broker answers at 127.0.0.1:8883." if self.trouble else "",
+                detail="17 signals under uns/v1",
+                since=self.begun,
+                last_sent=now - (40 * SECOND if self.trouble else 0),
+                samples=2_815,
+                waiting_samples=680 if self.trouble else 0,
+                behind=40.0 if self.trouble else 0.0,
+            )
+        ]
 
     def fill(self, seconds: int = 900) -> None:
         """The past, a sample a second."""

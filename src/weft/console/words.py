@@ -18,6 +18,7 @@ __all__ = [
     "Mark",
     "age_text",
     "clock_text",
+    "count_text",
     "due_text",
     "mark_of",
     "moment",
@@ -248,6 +249,11 @@ def precise_text(ns: int, where: ZoneInfo) -> str:
     """``2026-11-21 07:15:03.120 CET``."""
     when = moment(ns, where)
     return f"{when:%Y-%m-%d %H:%M:%S}.{when.microsecond // 1000:03d} {when:%Z}"
+
+
+def count_text(count: int) -> str:
+    """With thin spaces between thousands."""
+    return f"{count:,}".replace(",", THIN)
 
 
 def size_text(count: int) -> str:
