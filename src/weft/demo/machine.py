@@ -1,7 +1,8 @@
 """What all machines share: states, stops and the troubles that cause them.
 
 States and their numbers are PackML's (OPC 10031-4, 5.4.2; ANSI/ISA-TR88.00.02): *Held* is a stop from inside the
-machine, *Suspended* one from outside (starved, blocked), *Aborted* a breakdown.
+machine, *Suspended* one from outside (starved, blocked), *Aborted* a breakdown, *Idle* a machine without people,
+*Stopped* one that somebody stopped.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ __all__ = [
 
 STEP: Final = 0.2  # seconds of simulated time
 STEP_NS: Final = 200_000_000
+NEVER: Final = 1 << 62
 
 
 def steps(seconds: float) -> int:
@@ -36,6 +38,8 @@ def steps(seconds: float) -> int:
 
 
 class State(IntEnum):
+    STOPPED = 2
+    IDLE = 4
     SUSPENDED = 5
     EXECUTE = 6
     ABORTED = 9
@@ -52,6 +56,13 @@ class Cause(IntEnum):
     TOOL_BREAKAGE = 6
     MATERIAL = 7
     HEATING = 8
+    NO_SHIFT = 9
+    OPERATOR = 10
+    TOOL_WEAR = 11
+    HEAT_DISSIPATION = 12
+    POWER = 13
+    OVERSTRAIN = 14
+    RANDOM = 15
 
 
 STATES: Final = {int(state): state.name.capitalize() for state in State}
@@ -72,7 +83,8 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """An event of the ground truth: ``kind`` is state, part, scrap, tool, basket, pack or reject."""
+    """An event of the ground truth: ``kind`` is state, part, scrap, tool, basket, pack, reject, or what the machine
+    does besides."""
 
     step: int
     machine: str
@@ -94,9 +106,10 @@ class Machine:
         self.happenings: list[Happening] = []
         self._troubles = troubles
         self._pause = 0
+        self._stood: tuple[State, Cause, str] | None = None  # how the machine stood when people went
         self._ran = 0
         self._due = [self._draw(trouble, first=True) for trouble in troubles]
-        self._next = min(self._due)
+        self._next = min(self._due, default=NEVER)
 
     def work(self) -> bool:
         """One step of production; False when the machine had to stand."""
@@ -106,9 +119,17 @@ class Machine:
         """One step of what goes on in any state: temperatures, pressures, wear of nerves."""
         raise NotImplementedError
 
-    def step(self) -> None:
+    def command(self, name: str, value: Any) -> None:
+        """Obeys somebody outside; a machine that takes no such command does nothing."""
+
+    def step(self, *, manned: bool = True) -> None:
+        """``manned``: people are there; without them a machine stands as it is."""
         self.clock += 1
-        if self._pause:
+        if not manned:
+            self._rest()
+        elif self._stood is not None:
+            self._resume(self._stood)
+        elif self._pause:
             self._pause -= 1
         elif self.work():
             self._ran += 1
@@ -140,6 +161,15 @@ class Machine:
         if self.cause is not cause:
             self.become(State.SUSPENDED, cause)
         return False
+
+    def _rest(self) -> None:
+        if self._stood is None:
+            self._stood = (self.state, self.cause, self.alarm)
+            self.become(State.IDLE, Cause.NO_SHIFT)
+
+    def _resume(self, left: tuple[State, Cause, str]) -> None:
+        self._stood = None
+        self.become(*left)
 
     def _fail(self) -> None:
         index = self._due.index(self._next)

@@ -115,7 +115,7 @@ TROUBLES: Final = (
 class Mill(Machine):
     """``used`` is the share of the present tool's life that is gone."""
 
-    def __init__(self, seed: int, outfeed: Buffer) -> None:
+    def __init__(self, seed: int, outfeed: Buffer[Part]) -> None:
         super().__init__("mill", seed, TROUBLES)
         self.outfeed = outfeed
         self.blanks, self.parts, self.scrap = 0, 0, 0

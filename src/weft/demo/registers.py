@@ -89,8 +89,8 @@ class Bank:
     def _put(self, image: list[int], place: Place, raw: Value) -> None:
         at = place.register - self.first
         shift = place.bit if place.bit is not None else place.bits[0] if place.bits else None
-        if shift is not None:
-            image[at] |= int(raw) << shift
+        if shift is not None and isinstance(raw, int):
+            image[at] |= raw << shift
             return
         for i, word in enumerate(words(place, raw)):
             image[at + i] = word

@@ -6,15 +6,15 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from weft.demo.machine import STEP
-from weft.model import ValueType
+from weft.model import ARRAY, ValueType
 
 __all__ = ["Place", "Sensor", "Value"]
 
 M = TypeVar("M")
-Value: TypeAlias = bool | int | float | str
+Value: TypeAlias = bool | int | float | str | bytes | tuple[float, ...]
 
 _F32 = struct.Struct("<f")
 
@@ -34,8 +34,10 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Sensor(Generic[M]):
     """``read`` gives the physical value in ``unit`` (UCUM). On the wire goes the raw one, of ``type``, with
-    value = raw * ``scale`` + ``offset``. ``every`` is how often it is sampled, in s. ``fields`` are further
-    fields of the signal in the plant's folder; ``place`` is for Modbus, ``topic`` and ``key`` are for MQTT."""
+    value = raw * ``scale`` + ``offset``; an ``array`` is a tuple of such. ``every`` is how often it is sampled, in s.
+    ``place`` is for Modbus, ``topic`` and ``key`` are for MQTT, ``address`` is for protocols without such a form; it
+    is the signal's address in the plant's folder, ``more`` are further fields there. ``command`` is what a write to
+    it means to the machine."""
 
     name: str
     type: ValueType
@@ -51,23 +53,34 @@ class Sensor(Generic[M]):
     place: Place | None = None
     topic: str = ""
     key: str = ""
+    address: Mapping[str, Any] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
+    array: bool = False
+    command: str = ""
 
     @property
     def scaled(self) -> bool:
         return (self.scale, self.offset) != (1.0, 0.0)
 
     @property
-    def true_type(self) -> ValueType:
-        """The type of :meth:`true`."""
+    def true_type(self) -> int:
+        """The type of :meth:`true`, an array's with the bit ARRAY."""
+        if self.array:
+            return self.type | ARRAY
         return ValueType.DOUBLE if self.scaled else self.type
 
     def raw(self, machine: M) -> Value:
         """What goes onto the wire, exactly."""
         value = self.read(machine)
-        if isinstance(value, str):
+        if isinstance(value, tuple):
+            return tuple(self._fit(each) for each in value)
+        if isinstance(value, (str, bytes)):
             return value
         if self.scaled:
             value = (value - self.offset) / self.scale
+        return self._fit(value)
+
+    def _fit(self, value: float) -> bool | int | float:
         if self.type is ValueType.BOOLEAN:
             return bool(value)
         if self.type is ValueType.DOUBLE:
@@ -78,4 +91,6 @@ class Sensor(Generic[M]):
 
     def true(self, raw: Value) -> Value:
         """What a reader must get from ``raw``, in ``unit``, to the last bit of double arithmetic."""
-        return raw * self.scale + self.offset if self.scaled and not isinstance(raw, str) else raw
+        if self.scaled and isinstance(raw, (int, float)):
+            return raw * self.scale + self.offset
+        return raw

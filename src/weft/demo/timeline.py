@@ -11,12 +11,13 @@ import anyio
 import anyio.lowlevel
 
 from weft.demo.factory import Factory
-from weft.demo.machine import STEP_NS
+from weft.demo.machine import STEP, STEP_NS
 
 __all__ = ["Timeline", "fast_forward", "play"]
 
 BEHIND: Final = 10_000_000_000  # ns; later than this a process does not catch up showing, it jumps
 LOOK: Final = 0.02  # s between two looks at the gate
+SOON: Final = 0.5  # s of the wall's clock within which all processes learn of a command
 CHUNK: Final = 20_000  # steps: some 50 ms of work between two looks at the sockets
 
 
@@ -68,6 +69,10 @@ class Timeline:
             return 0
         step = max(0, int((wall - origin) * self.speed // STEP_NS))
         return step if self.last is None else min(step, self.last)
+
+    def soon(self, step: int) -> int:
+        """A step that no process has come to yet, when this one is at ``step``."""
+        return step + max(2, int(SOON * self.speed / STEP) + 1)
 
     def ended(self, step: int) -> bool:
         return self.last is not None and step >= self.last

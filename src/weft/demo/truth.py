@@ -4,7 +4,8 @@ Each process has two files in the folder, UTF-8 CSV with a header and ``\\n`` en
 
 ``<process>.values.csv``: ``signal,time,type,value``. One row for each value shown to the field, written *before*
 it is shown: what anybody received is in here. Signal is the path below the site, time is ns UTC, type the OPC UA
-name, value its text: numbers so that they read back exactly, Booleans ``true`` or ``false``. A restarted
+name, with ``[]`` for an array, value its text: numbers so that they read back exactly, Booleans ``true`` or
+``false``, bytes as hex, arrays as JSON. A restarted
 process appends, and may repeat its last rows; :func:`read` takes each once.
 
 ``<process>.events.csv``: ``time,machine,event,data``. State changes, parts, scrap, tools, baskets, packs and
@@ -26,14 +27,15 @@ from typing import Any, Final, NamedTuple, Self
 from weft.demo.machine import Happening
 from weft.demo.sensor import Value
 from weft.demo.timeline import Timeline
-from weft.model import ValueType
+from weft.model import ARRAY, ValueType
 from weft.model.values import FLOATS, type_name
 
 __all__ = ["Occurrence", "Shown", "Truth", "forget", "last_time", "occurrences", "read"]
 
 VALUES: Final = "signal,time,type,value\n"
 EVENTS: Final = "time,machine,event,data\n"
-_TYPES: Final = {type_name(code): code for code in ValueType}
+_TYPES: Final = {type_name(code | array): code | array for code in ValueType for array in (0, ARRAY)}
+_NAMES: Final = {code: name for name, code in _TYPES.items()}
 
 
 class Shown(NamedTuple):
@@ -41,7 +43,7 @@ class Shown(NamedTuple):
 
     signal: str
     time: int
-    type: ValueType
+    type: int
     value: Value
 
 
@@ -81,7 +83,7 @@ class Truth:
 
     def show(self, rows: Iterable[Shown]) -> None:
         if self._values >= 0:
-            _write(self._values, _lines((r.signal, r.time, type_name(r.type), _text(r.value)) for r in rows))
+            _write(self._values, _lines((r.signal, r.time, _NAMES[r.type], _text(r.value)) for r in rows))
 
     def happened(self, happenings: Iterable[Happening], timeline: Timeline) -> None:
         if self._events >= 0:
@@ -105,7 +107,7 @@ def read(folder: Path) -> list[Shown]:
             shown = Shown(signal, int(time), kind, _value(kind, text))
             if found.setdefault((signal, shown.time), shown) != shown:
                 raise ValueError(
-                    f"{signal} was shown as {found[signal, shown.time].value} and as {shown.value}"
+                    f"{signal} was shown as {found[signal, shown.time].value!r} and as {shown.value!r}"
                 )
     return sorted(found.values(), key=lambda shown: (shown.signal, shown.time))
 
@@ -164,12 +166,18 @@ def _rows(path: Path) -> Iterator[list[str]]:
 
 
 def _text(value: Value) -> str:
+    if isinstance(value, (tuple, bytes)):
+        return value.hex() if isinstance(value, bytes) else json.dumps(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _value(kind: ValueType, text: str) -> Value:
-    if kind is ValueType.STRING:
+def _value(kind: int, text: str) -> Value:
+    if kind & ARRAY:
+        return tuple(json.loads(text))
+    if kind == ValueType.STRING:
         return text
-    if kind is ValueType.BOOLEAN:
+    if kind == ValueType.BYTESTRING:
+        return bytes.fromhex(text)
+    if kind == ValueType.BOOLEAN:
         return text == "true"
     return float(text) if kind in FLOATS else int(text)

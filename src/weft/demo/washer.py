@@ -45,7 +45,7 @@ TROUBLES: Final = (
 class Washer(Machine):
     """Takes parts from ``infeed`` and leaves them, clean, on ``outfeed``."""
 
-    def __init__(self, seed: int, infeed: Buffer, outfeed: Buffer) -> None:
+    def __init__(self, seed: int, infeed: Buffer[Part], outfeed: Buffer[Part]) -> None:
         super().__init__("washer", seed, TROUBLES)
         self.infeed, self.outfeed = infeed, outfeed
         self.basket: list[Part] = []
