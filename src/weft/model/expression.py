@@ -276,6 +276,8 @@ class _Check:
             if isinstance(right, (ast.Tuple, ast.List)):
                 if not all(isinstance(element, ast.Constant) for element in right.elts):
                     raise self._wrong(right, "The list after 'in' holds plain values.")
+                if right is not node.comparators[-1]:
+                    raise self._wrong(right, "A list is compared with nothing: 'in' comes last.")
                 inner += right.elts
             else:
                 inner.append(right)

@@ -91,6 +91,7 @@ def test_what_it_means(text, value):
         ("{a} is 1", 8, "not with 'is'"),
         ("{a} in {b}", 8, "followed by a list"),
         ("{a} == (1, 2)", 8, "followed by a list"),
+        ("{a} in (1, 2) >= 3", 8, "comes last"),
         ("{a} in (1, {b})", 8, "plain values"),
         ("good(3)", 1, "asks about a signal"),
         ("min(1)", 1, "takes 2 to 16"),
