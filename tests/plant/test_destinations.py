@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import pathlib
 import uuid
 from datetime import UTC, datetime, timedelta
 
+import anyio
 import pytest
 from asyncua import ua
 from plant import chains
 from plant.houses import all_up, living, until
 from servers.connect.mqtt.broker import running as mosquitto
-from servers.connect.opcua.conftest import Peer
+from servers.connect.opcua.conftest import Peer, node_opcua
+
+from weft.bus import after
+
+__all__ = ["node_opcua"]  # a fixture
 
 pytestmark = pytest.mark.anyio
 
+PEERS = pathlib.Path(__file__).parents[1] / "peers"
+NODE_DOOR = "ns=2;s=weft/test/line/door"
 V = ua.VariantType
 NOW = datetime.now(UTC).replace(microsecond=123457)
 DAWN, DUSK = datetime(1601, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -121,3 +130,74 @@ async def test_every_type_arrives_bit_for_bit_at_the_far_end(tmp_path, field, br
                 ends = (one, "ns=2;s=weft/test/line/"), (two, "ns=2;s=weft/test/copy/")
                 for client, place in ends:
                     await chains.equal(client, [place + name for name in names], names, told)
+
+
+GUARDED = """
+["line"]
+connection = "field"
+["line".signals.speed]
+type = "Int64"
+address = { node = "nsu=urn:peer:plant;s=counter0" }
+write = { minimum = -10.0, maximum = 100.0, interlock = "{door} < 5" }
+["line".signals.door]
+address = { node = "nsu=urn:peer:plant;s=counter1" }
+["line".signals.load]
+address = { node = "nsu=urn:peer:plant;s=load" }
+"""
+DOORS = '[commands]\ndoors = ["cli", "http", "logic", "opcua", "sparkplug"]\n'
+
+
+async def hand(folder, port, *values, node="ns=2;s=weft/test/line/speed"):
+    """What node-opcua read, wrote and saw."""
+    options = {"url": f"opc.tcp://127.0.0.1:{port}", "user": "mes", "password": "warp and weft", "node": node}
+    options |= {"folder": folder, "write": ",".join(map(str, values))}
+    words = [str(word) for key, value in options.items() for word in (f"--{key}", value)]
+    done = await anyio.run_process(["node", "hand.js", *words], cwd=PEERS / "node-opcua", check=False)
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    lines = [json.loads(line) for line in done.stdout.decode().splitlines() if line.startswith("{")]
+    return [(line["what"], line["found"]) for line in lines]
+
+
+async def commands(house):
+    """Kind, actor, door and status of all that was asked, in order."""
+    found = []
+    with anyio.move_on_after(1):
+        async with house.bus.subscribe("events.v1.weft.command.>", start=after(0)) as stream:
+            while True:
+                events = [message.body for message in await stream.next(100)]
+                found += [(e.kind.rpartition(".")[2], e.data["via"], e.data.get("status", "")) for e in events]
+    return found
+
+
+async def test_a_client_of_our_server_writes_through_the_guard_rails(tmp_path, field, node_opcua):
+    port = chains.free_port()
+    files = {"connections__field": chains.opcua(field.url), "assets__line": GUARDED}
+    plant = chains.write(tmp_path / "plant", destinations__ua=chains.server(port), settings=DOORS, **files)
+    async with living(plant) as house, chains.client(field.url) as source:
+        await until(lambda: all_up(house) and chains.sending(house))
+        found = await hand(tmp_path, port, 60, 61, 101)
+        assert found[0] == ("read", [-1, "Int64", "Good"])
+        assert found[1:4] == [
+            ("written", [60, "Good"]), ("written", [61, "Good"]), ("written", [101, "BadOutOfRange"])
+        ]  # fmt: skip
+        assert found[4] == ("seen", [-1, 60, 61])
+        speed = source.get_node(ua.NodeId("counter0", await source.get_namespace_index("urn:peer:plant")))
+        assert await speed.read_value() == 61
+        await field.tell("count", 2, 1, 7)
+        assert ("written", [1, "BadInvalidState"]) in await hand(tmp_path, port, 1)
+        assert ("written", [1, "BadNotWritable"]) in await hand(tmp_path, port, 1, node=NODE_DOOR)
+        asked = await commands(house)
+    good, refused = [("requested", "opcua", ""), ("done", "opcua", "Good")], ("refused", "opcua")
+    assert asked == [*good, *good, (*refused, "BadOutOfRange"), (*refused, "BadInvalidState")]
+
+
+async def test_nobody_writes_through_a_door_that_is_shut(tmp_path, field, node_opcua):
+    port = chains.free_port()
+    files = {"connections__field": chains.opcua(field.url), "assets__line": GUARDED}
+    plant = chains.write(tmp_path / "plant", destinations__ua=chains.server(port), **files)
+    async with living(plant) as house, chains.client(field.url) as source:
+        await until(lambda: all_up(house) and chains.sending(house))
+        assert ("written", [60, "BadUserAccessDenied"]) in await hand(tmp_path, port, 60)
+        speed = source.get_node(ua.NodeId("counter0", await source.get_namespace_index("urn:peer:plant")))
+        assert await speed.read_value() == -1
+        assert await commands(house) == [("refused", "opcua", "BadUserAccessDenied")]
