@@ -43,7 +43,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         host, colon, port = self.listen.rpartition(":")
-        if not colon or not port.isdigit() or not 0 < int(port) < 65_536:
+        if not colon or not port.isdecimal() or not 0 < int(port[:6]) < 65_536:
             raise Invalid(
                 f"{self.listen!r} is no address to listen on.", remedy='Write it like "0.0.0.0:7422".'
             )

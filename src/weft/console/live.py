@@ -140,7 +140,7 @@ async def stream(
     ``last_id`` resumes after what the browser saw last; of another run of Weft it counts as nothing."""
     clock = pulse.house.clock
     boot, _, seen = last_id.partition("-")
-    revision = int(seen) if boot == pulse.boot and seen.isdigit() else 0
+    revision = int(seen) if boot == pulse.boot and seen.isdecimal() and len(seen) < 19 else 0
     sent: dict[str, Any] = {}
     begun, beat = clock.monotonic(), float("-inf")
     yield b"retry: 1000\n\n"

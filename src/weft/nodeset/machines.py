@@ -24,6 +24,6 @@ def state_numbers(space: Space, kind: str) -> dict[int, str]:
             if child in space.nodes and _STATE in space.chain(space.one(child, HAS_TYPE_DEFINITION)):
                 number = space.properties(child).get("StateNumber")
                 text = values.text(number.value) if number is not None else ""
-                if text.isdecimal():
+                if text.isdecimal() and len(text) < 11:
                     found[int(text)] = space.text(child)
     return dict(sorted(found.items()))

@@ -57,7 +57,7 @@ async def recognised(address: str, seconds: float) -> str:
     when none or several do."""
     if "://" in address:
         return address
-    host, _, port = address.rpartition(":") if address.rpartition(":")[2].isdigit() else (address, "", "")
+    host, _, port = address.rpartition(":") if address.rpartition(":")[2].isdecimal() else (address, "", "")
     scope = Scope(hosts=(host,), ports=(int(port),) if port else (), listen=False, seconds=seconds)
     places, _ = await look(scope)
     if len(places) == 1:
@@ -108,6 +108,6 @@ def _typed(value: Any) -> Any:
     if value in {"true", "false"}:
         return value == "true"
     try:
-        return int(value) if value.lstrip("-").isdigit() else float(value)
+        return int(value) if value.lstrip("-").isdecimal() else float(value)
     except ValueError:
         return value

@@ -152,7 +152,7 @@ def _s7(draft: Draft, settings: Mapping[str, Any], asset: str, place: str) -> No
         "rack": int(settings.get("rack", 0)),
         "slot": int(settings.get("slot", 1)),
     }
-    config |= {"port": int(port)} if port.isdigit() else {}
+    config |= {"port": int(port)} if port.isdecimal() and len(port) < 6 else {}
     name = draft.add_line(host, Line(protocol="s7", config=config))
     for number, entry in enumerate(settings.get("addresses") or []):
         text = str(entry.get("address", "") if isinstance(entry, Mapping) else entry)

@@ -36,11 +36,25 @@ def read(path: Path, format: str = "auto", *, connection: str = "") -> Draft:
     text = _text(data, path)
     for name, recognised, reader in _readers(path, text, connection):
         if format in {"auto", name} and recognised():
-            return reader()
+            return _taken(path, name, reader)
     raise Invalid(
         f"{path.name} is not of a form that is known{'' if format == 'auto' else f' as {format}'}.",
         remedy=f"Known are: {', '.join(FORMATS)}.",
     )
+
+
+# What a table in the place of a text, or a text in the place of a number, ends in.
+_CONFUSED: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
+def _taken(path: Path, form: str, reader: Callable[[], Draft]) -> Draft:
+    try:
+        return reader()
+    except _CONFUSED as error:
+        raise Invalid(
+            f"{path.name} looks like a file of {form}, but is laid out otherwise: {error}.",
+            remedy="Has it been changed by hand? Export it again.",
+        ) from error
 
 
 def _readers(
@@ -82,7 +96,7 @@ class _Document:
             return None
         try:
             return msgspec.json.decode(self._text)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, RecursionError, ValueError) as error:
             raise Invalid(f"{self._name} is no JSON: {error}.") from error
 
     @property
@@ -91,7 +105,7 @@ class _Document:
             return None
         try:
             return tomllib.loads(self._text)
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
+        except (RecursionError, ValueError) as error:
             raise Invalid(f"{self._name} is no TOML: {error}.") from error
 
     @property
@@ -102,7 +116,7 @@ class _Document:
 
         try:
             document = yaml.safe_load(self._text)
-        except (yaml.YAMLError, RecursionError) as error:
+        except (yaml.YAMLError, RecursionError, ValueError) as error:
             raise Invalid(f"{self._name} is no YAML: {error}.") from error
         if _nodes(document, MOST_NODES) >= MOST_NODES:
             raise Invalid(f"{self._name} repeats itself too often to be read.")

@@ -158,7 +158,11 @@ def _address(said: dict[str, str]) -> dict[str, Any]:
     found = modbus_address(text)
     kind = modbus_type(said.get("type", "")) or ("uint16", "UInt16")
     if found is None:
-        return {"register": int(text), "type": kind[0]} if text.isdigit() and int(text) < 65536 else {}
+        return (
+            {"register": int(text), "type": kind[0]}
+            if re.fullmatch(r"[0-9]{1,5}", text) and int(text) < 65536
+            else {}
+        )
     address: dict[str, Any] = {"register": found.register, "table": found.table}
     if found.bit is not None:
         return {**address, "bit": found.bit}

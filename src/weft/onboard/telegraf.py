@@ -268,7 +268,7 @@ def _s7(draft: Draft, settings: Mapping[str, Any], place: str) -> None:
         "rack": int(settings.get("rack", 0)),
         "slot": int(settings.get("slot", 0)),
     }
-    config |= {"port": int(port)} if port.isdigit() else {}
+    config |= {"port": int(port)} if port.isdecimal() and len(port) < 6 else {}
     line = draft.add_line(host, Line(protocol="s7", config=config))
     for m, metric in enumerate(settings.get("metric") or []):
         for number, field in enumerate(metric.get("fields") or []):

@@ -76,7 +76,9 @@ def _value(hint: Any, plain: Any) -> Any:
 
 def _name(plain: str) -> Any:
     index, colon, name = plain.partition(":")
-    return ua.QualifiedName(name, int(index)) if colon and index.isdecimal() else ua.QualifiedName(plain, 0)
+    if colon and index.isdecimal() and int(index[:6]) <= 0xFFFF:
+        return ua.QualifiedName(name, int(index[:6]))
+    return ua.QualifiedName(plain, 0)
 
 
 def _variant(plain: dict[str, Any]) -> Any:

@@ -127,7 +127,7 @@ def guid(value: str) -> bytes:
 def qualified_name(value: str) -> bytes:
     """``name`` or ``index:name``."""
     index, colon, name = value.partition(":")
-    if colon and index.isdecimal() and index == str(int(index)) and int(index) <= 0xFFFF:
+    if colon and index.isdecimal() and index == str(int(index[:6])) and int(index) <= 0xFFFF:
         return _U16(int(index)) + text(name)
     return _U16(0) + text(value)
 

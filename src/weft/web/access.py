@@ -187,7 +187,7 @@ class Access:
         now = self._clock.now()
         for place in list(self._links.iterdir()):
             text = _read(place)
-            if text.isdigit() and int(text) < now:
+            if text.isdecimal() and int(text) < now:
                 place.unlink(missing_ok=True)
         for place in list(self._sessions.iterdir()):
             times = _times(place)
@@ -221,4 +221,4 @@ def _read(place: Path) -> str:
 def _times(place: Path) -> tuple[int, int] | None:
     """When a session began and was last seen, ns UTC."""
     begun, _, seen = _read(place).partition(" ")
-    return (int(begun), int(seen)) if begun.isdigit() and seen.isdigit() else None
+    return (int(begun), int(seen)) if begun.isdecimal() and seen.isdecimal() else None

@@ -483,3 +483,23 @@ def test_any_unit_is_a_code_or_is_noted(text):
         parse(code)
     else:
         assert doubt or not text.strip()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", "asset,name,register\nm,x,¹\nm,y," + "9" * 5000),
+        ("a.toml", "[[inputs.s7comm]]\nserver = 'h:¹'\nrack = 'x'\n"),
+        ("a.yaml", "input:\n  s7comm:\n    tcpDevice: h:1\n    rack: [1]\n"),
+        ("a.yaml", "? 2026-99-99\n"),
+    ],
+)
+def test_what_is_no_number_is_left_or_the_file_refused(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(text)
+    try:
+        draft = read(path, connection="line")
+    except Invalid as refused:
+        assert name in refused.message
+    else:
+        assert isinstance(draft, Draft)
