@@ -8,7 +8,6 @@ begins when values flow; afterwards every value that the connector took is count
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 import tempfile
@@ -22,8 +21,11 @@ from typing import Any, Final
 import anyio
 from anyio.abc import Process
 
+from weft.app import folder
+from weft.bench import proc
 from weft.bench.plant import load, write_plant
 from weft.history import Store
+from weft.model.sources import HEALTH
 from weft.runtime.settings import state_dir
 from weft.web import Access
 
@@ -33,14 +35,13 @@ ITEMS: Final = 20_000
 RATE: Final = 200_000
 WARM_UP: Final = 6.0
 PATIENCE: Final = 60.0
-TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 async def run(seconds: float = 10.0) -> dict[str, Any]:
     """``weft`` and ``nats_server``: cores used and MB of resident memory (now and at most). ``per_second``
     values through the connector; ``taken`` and ``kept`` values in all, ``us_per_value`` CPU of Weft."""
-    with tempfile.TemporaryDirectory(prefix="weft-bench-") as folder:
-        plant = Path(folder) / "plant"
+    with tempfile.TemporaryDirectory(prefix="weft-bench-") as place:
+        plant = Path(place) / "plant"
         async with load(ITEMS, RATE) as (port, field):
             write_plant(plant, port, ITEMS)
             async with _weft(plant) as weft:
@@ -55,17 +56,17 @@ async def run(seconds: float = 10.0) -> dict[str, Any]:
 
 
 async def _measure(plant: Path, weft: int, seconds: float) -> dict[str, Any]:
-    nats = _child(weft, "nats-server")
-    begun, cpu, values = time.monotonic(), (_cpu(weft), _cpu(nats)), await _taken(plant)
+    nats = proc.child(weft, "nats-server")
+    begun, cpu, values = time.monotonic(), (proc.cpu(weft), proc.cpu(nats)), await _taken(plant)
     await anyio.sleep(seconds)
     wall, through = time.monotonic() - begun, await _taken(plant) - values
-    used = (_cpu(weft) - cpu[0], _cpu(nats) - cpu[1])
+    used = (proc.cpu(weft) - cpu[0], proc.cpu(nats) - cpu[1])
     return {
         "offered_per_second": RATE,
         "per_second": round(through / wall),
         "us_per_value": round(used[0] / through * 1e6, 3),
-        "weft": {"cores": round(used[0] / wall, 3), **_memory(weft)},
-        "nats_server": {"cores": round(used[1] / wall, 3), **_memory(nats)},
+        "weft": {"cores": round(used[0] / wall, 3), **proc.memory(weft)},
+        "nats_server": {"cores": round(used[1] / wall, 3), **proc.memory(nats)},
     }
 
 
@@ -102,34 +103,8 @@ def _ask(plant: Path, method: str, path: str) -> dict[str, Any]:
 
 
 async def _kept(plant: Path) -> int:
+    """Samples of the field; Weft adds some of its own, about the health of its connections."""
+    health = ", ".join(str(signal.handle) for signal in folder.load(plant).signals_of(HEALTH))
+    query = f"select count(*) from sample where flags & 256 = 0 and signal not in ({health or -1})"  # noqa: S608  # numbers
     with Store(state_dir(plant) / "history", read_only=True) as store:
-        return int(
-            (await store.sql("select count(*) from sample where flags & 256 = 0")).column(0)[0].as_py()
-        )
-
-
-def _child(parent: int, name: str) -> int:
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")
-                command = (entry / "comm").read_text().strip()
-            except OSError:
-                continue
-            if command == name and int(fields[2].split()[1]) == parent:
-                return int(entry.name)
-    raise LookupError(f"process {parent} has no child {name}")
-
-
-def _cpu(pid: int) -> float:
-    """Seconds of CPU, user and system, that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def _memory(pid: int) -> dict[str, int]:
-    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-    return {
-        "mb": int(status["VmRSS"].split()[0]) // 1024,
-        "mb_most": int(status["VmHWM"].split()[0]) // 1024,
-    }
+        return int((await store.sql(query)).column(0)[0].as_py())
