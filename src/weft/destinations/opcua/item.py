@@ -142,7 +142,9 @@ class Item:
 
     def _sampled(self, sample: Sample, now: float) -> None:
         if self.wanted.sampling:
-            self._due = now + self.wanted.sampling
+            # In step, not so long after this one: of a source as fast as the sampling, each that comes a little
+            # early would push the next one out.
+            self._due = max(self._due + self.wanted.sampling, now)
         if not self._passes(sample):
             return
         self._last = sample

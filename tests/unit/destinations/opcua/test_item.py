@@ -90,6 +90,21 @@ def test_between_two_samplings_only_the_newest_counts():
     assert not one.subscription.held
 
 
+def test_a_source_as_fast_as_the_sampling_loses_nothing_though_it_is_not_quite_punctual():
+    one = item(sampling=0.1, queue=1000)
+    for i in range(200):
+        one.offer(sample(i), i * 0.1 + (0.03 if i % 3 else -0.03))
+    one.release(1000.0)
+    assert [value for value, _ in told(one)] == list(range(200))
+
+
+def test_a_pause_gives_no_right_to_a_burst():
+    one = item(sampling=1.0, queue=1000)
+    for i in range(100):
+        one.offer(sample(i), 50.0 + i * 0.01)
+    assert len(told(one)) <= 2
+
+
 def test_modes():
     one = item(mode=SAMPLING)
     one.offer(sample(1), 0)
