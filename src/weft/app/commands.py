@@ -208,7 +208,7 @@ def _decoded(message: Message, kind: type[Any]) -> Any:
             raise msgspec.ValidationError(f"at most {LARGEST:,} bytes of JSON are taken")
         data = msgspec.json.decode(body, type=dict[str, Any])
         return msgspec.convert({**data, "via": BUS}, kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return Outcome(id="", status=BAD_INVALID_ARGUMENT, reason=f"This is no command: {error}.")
 
 

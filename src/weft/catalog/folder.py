@@ -168,6 +168,8 @@ class Folder:
             self.findings.error(*_syntax(file, text, str(error)))
         except RecursionError:
             self.findings.error((file, 0), "Brackets are nested too deeply to be read.")
+        except ValueError:  # Python's limit on the digits of an integer
+            self.findings.error((file, 0), "A number in it has too many digits to be read.")
         return None
 
     def _text(self, file: str, largest: int) -> str | None:

@@ -55,15 +55,18 @@ class Formulas:
         except BadExpression as error:
             self._findings.error(formula.place, f"{error.message} Column {error.column}.", error.remedy)
             return formula.text
-        names = {}
+        names: dict[str, str] = {}
+        literals: dict[str, str] = {}
         for reference in expression.signals:
             found = self.path(reference, formula.asset)
-            if found is None and reference in formula.parameters:
-                found = self._literal(reference, formula)
-            if found is None:
+            literal = self._literal(reference, formula) if found is None else None
+            if found is not None:
+                names[reference] = found
+            elif literal is not None:
+                literals[reference] = literal
+            else:
                 self._missing(reference, formula)
-            names[reference] = found or reference
-        text = expression.renamed(names)
+        text = expression.renamed(names, literals)
         try:
             parse(text)
         except BadExpression as error:
@@ -97,12 +100,14 @@ class Formulas:
             return ()
 
     def _literal(self, name: str, formula: Formula) -> str | None:
-        value = formula.parameters[name]
+        value = formula.parameters.get(name)
         if isinstance(value, bool):
-            return f"={str(value).lower()}"
+            return str(value).lower()
         if isinstance(value, (int, float)):
-            return f"=({value!r})"
-        return f'="{value}"' if not set(str(value)) & set('"\\\n{}') else None
+            return f"({value!r})"
+        if value is None:
+            return None
+        return f'"{value}"' if not set(str(value)) & set('"\\\n{}') else None
 
     def _missing(self, reference: str, formula: Formula) -> None:
         if self._quiet:

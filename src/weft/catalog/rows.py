@@ -226,5 +226,5 @@ def _plain(cell: str) -> Any:
         return cell
     try:
         return tomllib.loads(f"cell = {cell}")["cell"]
-    except tomllib.TOMLDecodeError:
+    except (RecursionError, ValueError):  # no TOML, or more of it than Python reads
         return cell

@@ -139,15 +139,15 @@ class Expression:
             found = self._column(columns)
         return np.broadcast_to(np.asarray(found, dtype=np.float64), (n,))
 
-    def renamed(self, names: Mapping[str, str]) -> str:
-        """The text with other things in its braces, by what stands there now; a value that begins with ``=``
-        replaces the braces, too (a parameter's number)."""
+    def renamed(self, names: Mapping[str, str], literals: Mapping[str, str] | None = None) -> str:
+        """The text with other things in its braces, by what stands there now; ``literals`` replace the braces, too
+        (a parameter's number)."""
 
         def replace(match: re.Match[str]) -> str:
             if match[1] is None:
                 return match[0]
-            new = names.get(match[1].strip(), match[1].strip())
-            return new[1:] if new.startswith("=") else f"{{{new}}}"
+            now = match[1].strip()
+            return literals[now] if literals and now in literals else f"{{{names.get(now, now)}}}"
 
         return _PARTS.sub(replace, self.text)
 

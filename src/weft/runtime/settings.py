@@ -189,7 +189,7 @@ def _plain(text: str) -> Any:
         return text
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (RecursionError, ValueError):  # no TOML, or more of it than Python reads
         return text
 
 

@@ -134,3 +134,10 @@ def test_any_list(plant, header, cells, delimiter):
 @ONCE
 def test_any_text(plant, text):
     checked(plant({"signals/m.csv": text, "types/t.toml": text, "assets/a.toml": f'["a"]\n{text}'}))
+
+
+@given(st.sampled_from(["9" * 5000, "[" * 3000, "2026-02-30", "1e400000"]))
+@ONCE
+def test_more_than_python_reads(plant, value):
+    table = f"asset,name,connection,address.node\nm,x,line,[{value}\n"
+    checked(plant({"signals/m.csv": table, "types/t.toml": f"a = {value}\n"}))

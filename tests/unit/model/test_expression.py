@@ -138,7 +138,7 @@ def test_a_value_that_is_not_there_is_unknown_but_its_quality_can_be_asked():
 
 def test_other_names_in_its_braces():
     expression = parse("{a} + '{a}' == {b} * {c}")
-    assert expression.renamed({"a": "x/y", "c": "=(2.5)"}) == "{x/y} + '{a}' == {b} * (2.5)"
+    assert expression.renamed({"a": "=x/y"}, {"c": "(2.5)"}) == "{=x/y} + '{a}' == {b} * (2.5)"
 
 
 def test_signals_are_named_once_in_order():

@@ -172,7 +172,7 @@ def _document(arguments: Sequence[Any], what: str) -> Any:
         return arguments[0]
     try:
         return msgspec.json.decode(arguments[0])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Invalid(f"The argument is no JSON: {error}.") from error
 
 
