@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
+import subprocess
 from contextlib import asynccontextmanager
 
 from asyncua import Client, ua
@@ -11,6 +13,7 @@ from asyncua.ua.ua_binary import nodeid_from_binary, struct_from_binary, variant
 from plant.houses import until
 
 from weft.connect import LineState
+from weft.model import instant
 
 SPACE = "nsu=urn:peer:plant;s="
 SITE = "weft/test"
@@ -133,3 +136,41 @@ async def equal(client, nodes, names, expected, seconds=10.0):
         await until(same, seconds, 0.1)
     differ = [trio for trio in zip(names, expected, found, strict=True) if trio[1] != trio[2]]
     assert not differ, differ
+
+
+class Auditor:
+    """mosquitto's own subscriber with a session that outlives connections: every message, in the order of arrival."""
+
+    def __init__(self, port, log):
+        self._log = log
+        self._command = [
+            "mosquitto_sub",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(port),
+            "-q",
+            "1",
+            "-c",
+            "-i",
+            "auditor",
+        ]
+        self._command += ["-k", "5", "-t", "uns/v1/#", "-F", "%t\t%p"]
+
+    def __enter__(self):
+        with self._log.open("wb") as out:
+            self._process = subprocess.Popen(self._command, stdout=out, stderr=subprocess.DEVNULL)
+        return self
+
+    def __exit__(self, *error):
+        self._process.kill()
+        self._process.wait()
+
+    def heard(self):
+        """``(path, time in ns, value, historical)`` of each message."""
+        for line in self._log.read_text().splitlines(keepends=True):
+            if line.endswith("\n"):
+                topic, _, payload = line.partition("\t")
+                found = json.loads(payload)
+                time = instant.parse_instant(found["time"])
+                yield topic.removeprefix("uns/v1/"), time, found["value"], found.get("historical", False)

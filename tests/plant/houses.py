@@ -59,7 +59,8 @@ class Program:
 
     def start(self):
         command = [sys.executable, "-m", "weft.cli", "up", "--plant", str(self.folder), "--port", "0"]
-        self.process = subprocess.Popen(command, stderr=self.log.open("ab"), stdout=subprocess.DEVNULL)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, stderr=log, stdout=subprocess.DEVNULL)
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)

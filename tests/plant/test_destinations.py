@@ -165,7 +165,9 @@ async def commands(house):
         async with house.bus.subscribe("events.v1.weft.command.>", start=after(0)) as stream:
             while True:
                 events = [message.body for message in await stream.next(100)]
-                found += [(e.kind.rpartition(".")[2], e.data["via"], e.data.get("status", "")) for e in events]
+                found += [
+                    (e.kind.rpartition(".")[2], e.data["via"], e.data.get("status", "")) for e in events
+                ]
     return found
 
 
