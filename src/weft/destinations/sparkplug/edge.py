@@ -48,18 +48,20 @@ class SparkplugEdge:
         session = Session(config, self._client_id(feed.name), user, password, clean=True, will=will)
         try:
             await session.open()
-            fault = await _Life(self._config, feed, session, bdseq).live()
+            try:
+                fault = await _Life(self._config, feed, session, bdseq).live()
+            finally:
+                await self._die(session, will, bdseq, feed.clock)
         finally:
-            await self._leave(session, will, bdseq, feed.clock)
+            await session.close(with_will=True)
         raise fault
 
-    async def _leave(self, session: Session, will: Will, bdseq: int, clock: Clock) -> None:
-        """An NDEATH of our own, then the good-bye (Sparkplug 3.0, 5.4)."""
+    async def _die(self, session: Session, will: Will, bdseq: int, clock: Clock) -> None:
+        """An NDEATH of our own, before the good-bye (Sparkplug 3.0, 5.4)."""
         with anyio.move_on_after(self._config.timeout, shield=True):
             if self._config.version != "5":  # with 5.0 the broker can be asked to publish the will
                 with contextlib.suppress(WeftError):  # then the broker does it, too
                     await session.publish(will.topic, messages.death(bdseq, clock.now()), qos=1)
-        await session.close(with_will=True)
 
     @staticmethod
     def _next_bdseq(feed: Feed) -> int:

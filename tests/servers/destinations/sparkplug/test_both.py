@@ -5,14 +5,17 @@ from contextlib import asynccontextmanager
 import anyio
 import msgspec
 import pytest
+from anyio.abc import SocketAttribute
 from servers.connect.mqtt.broker import running
 from servers.sparkplug_feed import Feed, edge, host, point, signal
 
 from weft.bus.server import NatsServer
 from weft.connect.api import Write
+from weft.destinations.sparkplug import Config, SparkplugEdge
 from weft.model import ARRAY, Batch, Flag, Limits, ValueType, Writable
 from weft.mqtt.broker import Broker
 from weft.mqtt.session import Session
+from weft.runtime import Retry
 from weft.runtime.secret import resolve
 from weft.sparkplug.state import encode_state
 
@@ -194,3 +197,19 @@ async def test_backlog_is_historical_and_what_the_primary_host_did_not_see_is_ke
     assert old.flags & Flag.HISTORY
     assert old.time == NOW - 2000
     await primary.close()
+
+
+async def test_a_broker_that_hangs_up_at_once_is_tried_again_later(tmp_path):
+    async def hang_up(stream):
+        await stream.aclose()
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.extra(SocketAttribute.local_port)
+    destination = SparkplugEdge(Config(host="127.0.0.1", port=port, group="G", node="E", timeout=2))
+    async with listener, anyio.create_task_group() as group:
+        group.start_soon(listener.serve, hang_up)
+        with pytest.raises(Retry):
+            await destination.run(Feed([], tmp_path))
+        group.cancel_scope.cancel()
+    with pytest.raises(Retry):  # nobody listens there any more
+        await destination.run(Feed([], tmp_path))
