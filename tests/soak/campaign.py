@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from typing import NamedTuple
 
 import anyio
@@ -43,32 +42,29 @@ class Result(NamedTuple):
         return self.of("kept").ok and self.of("uns").ok and self.of("spb").ok
 
 
-async def run(folder, name, troubles, *, seed=0, mount=None, clock=False):
-    """``mount``: a folder on a small disk, for the gateway's state. Between two troubles all is caught up first."""
+async def run(folder, name, troubles, *, seed=0, mount=None, clock=False, hub=False):
+    """``mount``: a folder on a small disk, for the gateway's state; ``clock``: its clock can jump; ``hub``: an edge
+    forwards to it. Between two troubles all is caught up first."""
     chance = random.Random(seed)
-    with ExitStack() as stack:
-        more = {}
-        if mount is not None:
-            more["state"] = mount
-            stack.enter_context(_state_at(mount))
-        faked = None
-        if clock:
-            folder.mkdir(parents=True, exist_ok=True)
-            faked = FakedClock(folder / "clock")
-            more["env"] = faked.env
-        async with living(folder, **more) as world:
-            world.clock = faked
-            whole = 0
-            for trouble in troubles:
-                await anyio.sleep(chance.uniform(0.5, 1.5))
-                await trouble.run(world)
-                whole = time.time_ns()
-                await _caught_up(world)
-            await anyio.sleep(1.0)
-            await world.rest()
-            said, state = world.said(), world.state
-            uns, spb = dict(world.recorder.uns), dict(world.recorder.spb)
-        kept = await read_kept(folder / "plant", state)
+    more = {"hub": hub, "state": mount}
+    faked = None
+    if clock:
+        folder.mkdir(parents=True, exist_ok=True)
+        faked = FakedClock(folder / "clock")
+        more["env"] = faked.env
+    async with living(folder, **more) as world:
+        world.clock = faked
+        whole = 0
+        for trouble in troubles:
+            await anyio.sleep(chance.uniform(0.5, 1.5))
+            await trouble.run(world)
+            whole = time.time_ns()
+            await _caught_up(world)
+        await anyio.sleep(1.0)
+        await world.rest()
+        said, state = world.said(), world.states["gateway"]
+        uns, spb = dict(world.recorder.uns), dict(world.recorder.spb)
+    kept = await read_kept(state)
     return _result(name, said, kept, uns, spb, whole)
 
 
@@ -77,16 +73,6 @@ async def _caught_up(world, seconds=60):
     said = {name: ones[-1].value for name, ones in world.said().items() if ones}
     with suppress(TimeoutError):
         await until(lambda: world.has(said), seconds)
-
-
-@contextmanager
-def _state_at(folder):
-    """Settings of this process that find the state there, too."""
-    os.environ["WEFT_STATE"] = str(folder)
-    try:
-        yield
-    finally:
-        del os.environ["WEFT_STATE"]
 
 
 def _result(name, said, kept, uns, spb, whole):

@@ -30,7 +30,7 @@ async def main(port, path, tick, count):
             now = time.time_ns()
             rows = rows or [(name, ledger.next(name), now) for name in names]
             said = [(f"soak/{n}", json.dumps({"v": v, "t": t}).encode()) for n, v, t in rows]
-            await asyncio.wait_for(peer.publish(*said), 5)
+            await asyncio.wait_for(peer.publish(*said), 120)
         except (OSError, EOFError, TimeoutError):
             peer = None
             await asyncio.sleep(0.1)

@@ -18,8 +18,10 @@ def _asset(name, connection, signals):
     return "\n".join(lines) + "\n"
 
 
-def write(folder, ports, *, more=""):
-    """``ports``: by the names of the places, those of the proxies. ``more`` goes into plant.toml."""
+def write(folder, ports, *, more="", edge=""):
+    """``ports``: by the names of the places, those of the proxies. ``more`` goes into plant.toml; ``edge`` is which
+    of several Wefts runs the connections."""
+    own = f'edge = "{edge}"\n' if edge else ""
     opcua = [(name, f'{{ node = "nsu=urn:soak:counters;s={name}" }}') for name in OPCUA]
     mqtt = [(name, f'{{ topic = "soak/{name}", path = "v", time = "t", time_unit = "ns" }}') for name in MQTT]
     files = {
@@ -28,14 +30,14 @@ def write(folder, ports, *, more=""):
         "assets/meter.toml": _asset("meter", "meter", [("m0", '{ register = 4, type = "uint32" }')]),
         "assets/press.toml": _asset("press", "press", mqtt),
         "connections/mill.toml": (
-            f'[opcua]\nendpoint = "opc.tcp://127.0.0.1:{ports["opcua"]}"\nsecurity = "none"\n'
+            f'{own}[opcua]\nendpoint = "opc.tcp://127.0.0.1:{ports["opcua"]}"\nsecurity = "none"\n'
             "publishing_interval = 0.1\nsampling_interval = 0.0\nqueue_size = 10000\noutage_budget = 300.0\n"
         ),
         "connections/meter.toml": (
-            f'[modbus]\nhost = "127.0.0.1"\nport = {ports["modbus"]}\ninterval = 0.1\ntimeout = 1.0\n'
+            f'{own}[modbus]\nhost = "127.0.0.1"\nport = {ports["modbus"]}\ninterval = 0.1\ntimeout = 1.0\n'
             'clock = { register = 0, type = "uint64", unit = "ms" }\n'
         ),
-        "connections/press.toml": f'[mqtt]\nhost = "127.0.0.1"\nport = {ports["mqtt"]}\nkeepalive = 5\n',
+        "connections/press.toml": f'{own}[mqtt]\nhost = "127.0.0.1"\nport = {ports["mqtt"]}\nkeepalive = 5\n',
         "destinations/uns.toml": (
             f'signals = ["**/hall/**"]\n[mqtt]\nhost = "127.0.0.1"\nport = {ports["far"]}\nkeepalive = 5\n'
         ),

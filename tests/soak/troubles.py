@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import anyio
 from plant.houses import until
 
-__all__ = ["Trouble", "all_kinds", "drawn"]
+__all__ = ["Trouble", "all_kinds", "drawn", "of_hub_and_leaf"]
 
 
 class Trouble(NamedTuple):
@@ -60,11 +60,7 @@ def kill(name, seconds):
     async def run(world):
         world.children[name].kill()
         await anyio.sleep(seconds)
-        if name == "gateway":
-            world.children[name].start()
-            await world.gateway_answers()
-        else:
-            await world.start(name)
+        await world.start(name)
 
     return Trouble(f"kill {name}", run)
 
@@ -80,15 +76,15 @@ def stop(name, seconds):
     return Trouble(f"stop {name} {seconds:g} s", run)
 
 
-def kill_bus():
-    """SIGKILL of the gateway's nats-server; whole again as soon as it is gone: the gateway mends it."""
+def kill_bus(of="gateway"):
+    """SIGKILL of a Weft's nats-server; whole again as soon as it is gone: its Weft mends it."""
 
     async def run(world):
-        old = await until(world.bus, 10)
+        old = await until(lambda: world.bus(of), 10)
         os.kill(old, signal.SIGKILL)
-        await until(lambda: world.bus() != old, 10)
+        await until(lambda: world.bus(of) != old, 10)
 
-    return Trouble("kill bus", run)
+    return Trouble("kill bus" if of == "gateway" else f"kill bus of {of}", run)
 
 
 def freeze_bus(seconds):
@@ -105,7 +101,7 @@ def disk_full(seconds):
     """The rest of the disk of the gateway's state is taken. The world's ``state`` must be a small mount."""
 
     async def run(world):
-        ballast = world.state / "ballast"
+        ballast = world.states["gateway"] / "ballast"
         with ballast.open("wb") as file:
             try:
                 while True:
@@ -153,6 +149,18 @@ def all_kinds():
         cut("far", 20),
         stop("far", 10),
         stop("near", 5),
+    ]
+
+
+def of_hub_and_leaf():
+    """What can go wrong between an edge and its hub."""
+    return [
+        cut("hub", 10),
+        stall("hub", 10),
+        kill("leaf", 1),
+        kill("gateway", 1),
+        kill_bus(),
+        kill_bus("leaf"),
     ]
 
 

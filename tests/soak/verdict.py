@@ -78,8 +78,8 @@ CONNECTION = {
 }
 
 
-async def read_kept(folder, state):
-    """What the gateway of a plant's folder, which must be down, has kept."""
+async def read_kept(state):
+    """What a Weft, which must be down, has kept in its state's folder."""
     from weft.catalog import Handles
 
     names = {handle: path.rpartition("/")[2] for path, handle in _handles(Handles(state)).items()}

@@ -33,18 +33,39 @@ BROKER = (
 )
 
 
-class World:
-    """``children``: opcua, modbus, publisher, near, far, gateway; ``proxies``: opcua, modbus, mqtt, far."""
+EDGE = "gateway-1"
+HUB = """
+[bus]
+listen = "127.0.0.1:{hub}"
+[bus.edges.gateway-1]
+password = "env:SOAK_PASSWORD"
+home = "hall"
+"""
+LEAF = """
+[edge]
+name = "gateway-1"
+hub = "nats://127.0.0.1:{hub}"
+password = "env:SOAK_PASSWORD"
+"""
 
-    def __init__(self, folder, *, state=None, env=None, more=""):
-        self.folder, self.more = folder, more
-        self.plant = folder / "plant"
-        self.ports = {name: port_of_our_own() for name in ("opcua", "modbus", "near", "far")}
-        env = {**(env or {}), **({"WEFT_STATE": str(state)} if state else {})}
-        self.state = state or state_dir(self.plant)
+
+class World:
+    """``children``: opcua, modbus, publisher, near, far, gateway; ``proxies``: opcua, modbus, mqtt, far. With ``hub``
+    the gateway is a hub that runs the destinations, and a child leaf behind a proxy hub runs the connections.
+    ``state`` is where the gateway's lies, ``env`` what it is started with."""
+
+    def __init__(self, folder, *, state=None, env=None, hub=False):
+        self.folder, self.hub = folder, hub
+        self.ports = {name: port_of_our_own() for name in ("opcua", "modbus", "near", "far", "hub")}
+        self.plants = {name: folder / name for name in (("gateway", "leaf") if hub else ("gateway",))}
+        self.states = {name: state_dir(plant) for name, plant in self.plants.items()}
+        if state:
+            self.states["gateway"] = state
         self.children = {**self._field(), **self._brokers()}
-        up = [sys.executable, "-m", "weft.cli", "up", "--plant", str(self.plant), "--port", "0"]
-        self.children["gateway"] = Child("gateway", up, folder / "gateway.log", env)
+        for name, place in self.plants.items():
+            up = [sys.executable, "-m", "weft.cli", "up", "--plant", str(place), "--port", "0"]
+            more = {"SOAK_PASSWORD": "counting", "WEFT_STATE": str(self.states[name]), **(env or {})}
+            self.children[name] = Child(name, up, folder / f"{name}.log", more)
         self.proxies = {}
         self.begun = 0  # ns; what was said before nobody has promised to hear
         self.recorder = Recorder(self.ports["far"])
@@ -86,11 +107,9 @@ class World:
                 await self.start(name)
             await stack.enter_async_context(self.recorder.running())
             await self._connect(stack)
-            plant.write(
-                self.plant, {name: proxy.port for name, proxy in self.proxies.items()}, more=self.more
-            )
-            self.children["gateway"].start()
-            await self.gateway_answers()
+            self._write_plants()
+            for name in self.plants:
+                await self.start(name)
             for name in ("modbus", "opcua", "publisher"):
                 await self.start(name)
             await until(self._all_heard, 40)
@@ -98,15 +117,17 @@ class World:
             yield self
 
     async def start(self, name):
-        """A field server or a broker, until it answers."""
+        """Until it answers."""
         child = self.children[name]
         child.start()
-        if name in self.ports:
+        if name in self.plants:
+            await self._weft_answers(name)
+        elif name in self.ports:
             await answers(self.ports[name], child)
 
-    async def gateway_answers(self):
-        """Until the page of this life of the gateway is there."""
-        access, child = Access(self.state), self.children["gateway"]
+    async def _weft_answers(self, name):
+        """Until the page of this life of a Weft is there."""
+        access, child = Access(self.states[name]), self.children[name]
         with anyio.fail_after(60):
             while True:
                 assert child.alive, f"the gateway has ended: {child.words()}"
@@ -139,14 +160,15 @@ class World:
             found |= read(self.folder / f"{name}.ledger")
         return {name: [one for one in ones if one.time >= self.begun] for name, ones in found.items()}
 
-    def bus(self):
-        """The pid of the gateway's nats-server, 0 when there is none."""
+    def bus(self, name="gateway"):
+        """The pid of a Weft's nats-server, 0 when there is none."""
+        mine = os.fsencode(self.states[name])
         for folder in pathlib.Path("/proc").glob("[0-9]*"):
             try:
                 words = (folder / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if b"nats-server" in words[0] and any(os.fsencode(self.state) in word for word in words):
+            if b"nats-server" in words[0] and any(mine in word for word in words):
                 return int(folder.name)
         return 0
 
@@ -155,11 +177,20 @@ class World:
 
     async def _connect(self, stack):
         targets = {"opcua": "opcua", "modbus": "modbus", "mqtt": "near", "far": "far"}
+        targets |= {"hub": "hub"} if self.hub else {}
         for name, target in targets.items():
             self.proxies[name] = await stack.enter_async_context(Proxy(self.ports[target]))
 
+    def _write_plants(self):
+        ports = {name: proxy.port for name, proxy in self.proxies.items()}
+        edge = EDGE if self.hub else ""
+        plant.write(self.plants["gateway"], ports, more=HUB.format(**self.ports) if edge else "", edge=edge)
+        if edge:
+            plant.write(self.plants["leaf"], ports, more=LEAF.format(**ports), edge=edge)
+            shutil.rmtree(self.plants["leaf"] / "destinations")  # the hub's
+
     def _end(self):
-        for name in ("gateway", "publisher", "opcua", "modbus", "near", "far"):
+        for name in (*reversed(self.plants), "publisher", "opcua", "modbus", "near", "far"):
             self.children[name].stop()
 
 

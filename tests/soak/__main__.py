@@ -1,0 +1,106 @@
+"""``python -m soak``: every kind of trouble, each in a world of its own, then troubles drawn by a seed, then storms.
+
+The verdicts are printed as they come, and written as a page with ``--write``. Ends with 1 when a value is missing
+without a word, doubled or out of order.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import pathlib
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+
+import anyio
+import structlog
+from soak import campaign, disk, report, sources, storm, troubles
+from soak.clock import FakedClock
+
+RECONNECTS = 2_400  # 20 hours at one every 30 seconds
+AWAY = 600.0  # s that a destination's broker is away
+
+
+def _runs(seed, short):
+    """``(troubles, settings)`` of each run."""
+    away = 20.0 if short else AWAY
+    long = () if short else (20, 60)
+    yield from (([one], {}) for one in troubles.all_kinds())
+    yield from (([troubles.cut(place, s)], {}) for s in long for place in ("opcua", "modbus", "mqtt"))
+    yield [troubles.cut("far", away)], {}
+    yield [troubles.disk_full(10)], {"mount": True}
+    if FakedClock.library():
+        yield [troubles.clock_jump(3600, 5)], {"clock": True}
+        yield [troubles.clock_jump(-3600, 5)], {"clock": True}
+    yield from (([one], {"hub": True}) for one in troubles.of_hub_and_leaf())
+    yield troubles.of_hub_and_leaf(), {"hub": True, "name": "hub and leaf, all in turn"}
+    for number in range(1 if short else 5):
+        drawn = troubles.drawn(seed + number, 4 if short else 12)
+        yield drawn, {"name": f"{len(drawn)} drawn, seed {seed + number}", "seed": seed + number}
+
+
+async def _one(folder, ones, settings):
+    settings = dict(settings)
+    name = settings.pop("name", ones[0].name) + (" (hub)" if settings.get("hub") and len(ones) == 1 else "")
+    with ExitStack() as stack:
+        if settings.pop("mount", False):
+            settings["mount"] = stack.enter_context(disk.small(folder / "disk"))
+        return await campaign.run(folder, name, ones, **settings)
+
+
+async def _faults(options):
+    results = []
+    for number, (ones, settings) in enumerate(_runs(options.seed, options.short)):
+        if options.only and not any(options.only in one.name for one in ones):
+            continue
+        with tempfile.TemporaryDirectory(prefix="soak", ignore_cleanup_errors=True) as folder:
+            try:
+                result = await _one(pathlib.Path(folder) / str(number), ones, settings)
+            except disk.NotAllowed as error:
+                print(f"left out: {ones[0].name}, {error}", file=sys.stderr)
+                continue
+        results.append(result)
+        report.show([result])
+        for name, values in result.unmarked.items():
+            print(f"  {name}: missing {values[:5]} … {values[-5:]}")
+    return results
+
+
+async def _storms(reconnects):
+    found = []
+    for name in sources.SOURCES:
+        with tempfile.TemporaryDirectory(prefix="storm", ignore_cleanup_errors=True) as folder:
+            async with sources.serving(name, pathlib.Path(folder)) as (port, connect, points):
+                found.append(await storm.storm(name, port, connect, points, reconnects))
+        report.show_storms(found[-1:])
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m soak", description=__doc__.partition("\n")[0])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--short", action="store_true", help="shorter outages, fewer troubles")
+    parser.add_argument("--only", default="", help="only runs with a trouble of that name")
+    parser.add_argument("--reconnects", type=int, default=RECONNECTS, help="of each storm; 0: none")
+    parser.add_argument("--write", type=pathlib.Path, help="the page that is written")
+    options = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    results = anyio.run(_faults, options)
+    storms = anyio.run(_storms, options.reconnects) if options.reconnects else []
+    report.show(results)
+    report.show_storms(storms)
+    if options.write:
+        options.write.write_text(report.page(results, storms, options.seed, _commit()), encoding="utf-8")
+    sys.exit(not all(one.ok for one in (*results, *storms)))
+
+
+def _commit():
+    here = pathlib.Path(__file__).parent
+    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=here, capture_output=True, text=True)
+    return done.stdout.strip() or "unknown"
+
+
+main()
