@@ -141,7 +141,7 @@ async def equal(client, nodes, names, expected, seconds=10.0):
 class Auditor:
     """mosquitto's own subscriber with a session that outlives connections: every message, in the order of arrival."""
 
-    def __init__(self, port, log):
+    def __init__(self, port, log, *topics):
         self._log = log
         self._command = [
             "mosquitto_sub",
@@ -155,7 +155,9 @@ class Auditor:
             "-i",
             "auditor",
         ]
-        self._command += ["-k", "5", "-t", "uns/v1/#", "-F", "%t\t%p"]
+        self._command += ["-k", "5", "-F", "%t\t%p"]
+        for topic in topics or ("uns/v1/#",):
+            self._command += ["-t", topic]
 
     def __enter__(self):
         with self._log.open("wb") as out:
@@ -167,10 +169,14 @@ class Auditor:
         self._process.wait()
 
     def heard(self):
-        """``(path, time in ns, value, historical)`` of each message."""
+        """``(topic, time in ns, value, historical)`` of each message."""
         for line in self._log.read_text().splitlines(keepends=True):
             if line.endswith("\n"):
                 topic, _, payload = line.partition("\t")
                 found = json.loads(payload)
                 time = instant.parse_instant(found["time"])
-                yield topic.removeprefix("uns/v1/"), time, found["value"], found.get("historical", False)
+                yield topic, time, found["value"], found.get("historical", False)
+
+    def of(self, topic):
+        """The values of a topic."""
+        return [value for one, _, value, _ in self.heard() if one == topic]
