@@ -27,7 +27,7 @@ from weft.connect import Point, Recorder
 from weft.connect.opcua import Address, Config, OpcUa
 from weft.model import Batch
 
-__all__ = ["run", "serve"]
+__all__ = ["NODE_CLIENT", "Counter", "node_ready", "run", "serve"]
 
 NODE_CLIENT: Final = Path(__file__).parents[3] / "tests" / "peers" / "node-opcua" / "client.js"
 SELF: Final = (sys.executable, "-m", "weft.bench.opcua")
@@ -120,7 +120,7 @@ async def run(seconds: float = 5.0) -> dict[str, Any]:
     peers = {
         "weft": [*SELF, "measure", "weft"],
         "asyncua": [*SELF, "measure", "asyncua"],
-        "node-opcua": ["node", str(NODE_CLIENT)] if _node_ready() else [],
+        "node-opcua": ["node", str(NODE_CLIENT)] if node_ready() else [],
     }
     found: dict[str, Any] = {
         name: await _one(command, 2_000, 20_000, seconds) for name, command in peers.items()
@@ -135,7 +135,8 @@ async def run(seconds: float = 5.0) -> dict[str, Any]:
     return {"clients": found, "ratios": ratios}
 
 
-def _node_ready() -> bool:
+def node_ready() -> bool:
+    """Whether the peer from npm is there."""
     return shutil.which("node") is not None and (NODE_CLIENT.parent / "node_modules").is_dir()
 
 

@@ -20,6 +20,7 @@ __all__ = ["bench"]
 BENCHES: Final = {
     "bus": "durable samples through the bus, beside one message per sample",
     "opcua": "CPU per OPC UA value, beside asyncua's handler and node-opcua's client",
+    "browse": "names, types, values and units of 100,000 OPC UA nodes, beside asyncua's browsing",
     "opcua_server": "CPU per change of Weft's OPC UA server, beside asyncua's",
     "modbus": "500 Modbus devices of 30 values every 0.5 s, 5 % dead, beside pymodbus",
     "sparkplug": "Sparkplug B metrics encoded and decoded, beside Google's protobuf (upb)",
