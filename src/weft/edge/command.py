@@ -6,7 +6,9 @@ What was begun is carried to its end: a caller who goes away does not leave a wr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import anyio
@@ -16,13 +18,14 @@ from weft.bus import Bus
 from weft.catalog import Plant
 from weft.connect import Line, Point, Write
 from weft.edge import guard
-from weft.edge.fresh import Fresh
+from weft.edge.fresh import Fresh, leaves
 from weft.edge.guard import Refused
 from weft.edge.latest import Latest
 from weft.edge.ledger import APPROVAL, Ledger, Pace, Waiting
 from weft.edge.record import Record
+from weft.edge.turns import Turns
 from weft.model import Batch, Call, Command, Event, Outcome, Signal
-from weft.model.expression import BadExpression, parse
+from weft.model.expression import BadExpression, Expression, parse
 from weft.model.quality import (
     BAD_INVALID_STATE,
     BAD_NODE_ID_UNKNOWN,
@@ -35,9 +38,13 @@ from weft.model.quality import (
     UNCERTAIN,
     status_name,
 )
-from weft.runtime import Clock, Invalid, Retry, WeftError
+from weft.runtime import Clock, Invalid, Retry, WeftError, get_logger
 
 __all__ = ["LOGIC", "Commands", "Policy", "doors"]
+
+log = get_logger(__name__)
+
+_parsed = lru_cache(maxsize=1_024)(parse)
 
 LOGIC: Final = "logic"  # the door of local logic
 
@@ -94,13 +101,16 @@ class Commands:
             limit=fresh,
             deadline=deadline,
             patience=readback,
-            leaves=self._leaves,
+            signals=lambda: plant().signals,
+            written=self._since_written,
         )
         self._ledger = Ledger()
         self._waiting = Waiting()
         self._pace = Pace(per_minute)
-        self._locks: dict[str, anyio.Lock] = {}
+        self._refusals = Pace(per_minute)  # that are written down
+        self._turns = Turns()
         self._written: dict[str, float] = {}  # path -> when it was last sent, monotonic
+        self._answered: dict[str, float] = {}  # path -> when the source had last answered that, monotonic
 
     # --- what doors call --------------------------------------------------------------------------------------
 
@@ -127,8 +137,9 @@ class Commands:
     async def approve(self, id: str, digest: str, actor: str) -> Outcome:
         """``actor`` approves the waiting command of this id and exactly this hash, which is then carried out."""
         try:
-            command = self._waiting.take(id, digest, actor, self._clock.monotonic())
+            command = self._waiting.find(id, digest, actor, self._clock.monotonic())
             self._ask_policy(msgspec.structs.replace(command, actor=actor))
+            self._waiting.remove(id)
         except Refused as refusal:
             return Outcome(id=id, status=refusal.status, reason=refusal.reason)
         self._ledger.forget(id)
@@ -164,7 +175,14 @@ class Commands:
         return outcome or _broken(command)
 
     async def _refuse(self, command: Command | Call, refusal: Refused) -> Outcome:
-        await self._record.refused(command, refusal)
+        try:
+            self._refusals.take(command.actor, self._clock.monotonic())
+        except Refused:  # who asks without end must not fill the disk
+            log.warning(
+                "a refusal is not written down", actor=command.actor[:200], because=refusal.reason[:400]
+            )
+        else:
+            await self._record.refused(command, refusal)
         value = refusal.value if isinstance(refusal, _Waits) else None
         return Outcome(id=command.id, status=refusal.status, reason=refusal.reason, value=value)
 
@@ -172,7 +190,8 @@ class Commands:
 
     async def _write(self, command: Command, digest: str, *, approved_by: str) -> Outcome:
         signal, line = self._admit(command)
-        async with self._locks.setdefault(signal.path, anyio.Lock()):
+        async with self._turns.of(signal.path, self._looked_at(signal)):
+            self._must_be_as_it_was(signal)
             value = await self._pass_rails(command, signal)
             if signal.write and signal.write.critical and not approved_by:
                 self._waiting.put(command, digest, self._clock.monotonic())
@@ -220,23 +239,44 @@ class Commands:
                 BAD_RESOURCE_UNAVAILABLE,
                 f"{signal.path} may be written every {rails.interval:g} s; {left:.1f} s are left.",
             )
-        if rails.interlock:
-            await self._pass_interlock(rails.interlock)
+        interlock, signals = self._interlock(signal)
+        if interlock is not None:
+            guard.holds(interlock, await self._fresh.readings(signals))
         guard.in_time(command, self._clock.now())
         return value
 
-    async def _pass_interlock(self, text: str) -> None:
+    def _must_be_as_it_was(self, signal: Signal) -> None:
+        """While a command waits for its turn or for the bus, the plant's folder may be changed."""
+        if self._plant().signals.get(signal.path) != signal:
+            raise Refused(
+                BAD_RESOURCE_UNAVAILABLE,
+                f"{signal.path} has just been changed in the plant's folder; try again.",
+            )
+
+    def _interlock(self, signal: Signal) -> tuple[Expression | None, list[Signal]]:
+        """The expression and the signals that it looks at."""
+        if signal.write is None or not signal.write.interlock:
+            return None, []
         try:
-            interlock = parse(text)
+            interlock = _parsed(signal.write.interlock)
         except BadExpression as error:
             raise Refused(BAD_INVALID_STATE, f"The interlock cannot be read: {error}.") from None
         signals = []
         for path in interlock.signals:
-            signal = self._plant().signals.get(path)
-            if signal is None:
+            found = self._plant().signals.get(path)
+            if found is None:
                 raise Refused(BAD_INVALID_STATE, f"The interlock asks for {path!r}, which is no signal.")
-            signals.append(signal)
-        guard.holds(interlock, await self._fresh.readings(signals))
+            signals.append(found)
+        return interlock, signals
+
+    def _looked_at(self, signal: Signal) -> frozenset[str]:
+        """Paths of what the interlock is measured by."""
+        _, signals = self._interlock(signal)
+        return frozenset(leaf.path for one in signals for leaf in leaves(one, self._plant().signals))
+
+    def _since_written(self, path: str) -> float:
+        """Seconds since the source had answered our last write to it."""
+        return self._clock.monotonic() - self._answered.get(path, -math.inf)
 
     async def _send(
         self, command: Command, signal: Signal, line: Line, value: Any, approved_by: str
@@ -250,10 +290,11 @@ class Commands:
             earlier = await self._record.intend(command, data)
             if earlier is not None:
                 return earlier
-        self._written[signal.path] = self._clock.monotonic()
+        self._written[signal.path] = self._answered[signal.path] = self._clock.monotonic()
         outcome = _broken(command)
         try:
             guard.in_time(command, self._clock.now())
+            self._must_be_as_it_was(signal)
             outcome = await self._carry(command, signal, line, value, number)
         except Refused as refusal:
             outcome = Outcome(id=command.id, status=refusal.status, reason=refusal.reason)
@@ -266,6 +307,7 @@ class Commands:
         point = Point(signal.handle, signal.path, signal.address, signal.type)
         begun = self._clock.now()
         status, reason = await self._reached(lambda: line.write((Write(point, number),)))
+        self._answered[signal.path] = self._clock.monotonic()
         if not isinstance(status, int):
             status = int(status[0])
         if status >= UNCERTAIN:
@@ -304,7 +346,7 @@ class Commands:
             raise Refused(BAD_NODE_ID_UNKNOWN, f"There is no connection {call.connection!r}.")
         guard.is_allowed(call, connection.methods)
         line = self._line(call.connection)
-        async with self._locks.setdefault(f"{call.connection}//", anyio.Lock()):
+        async with self._turns.of(f"{call.connection}//"):
             guard.in_time(call, self._clock.now())
             earlier = await self._record.intend(call, {"why": call.reason})
             return earlier if earlier is not None else await self._called(call, line)
@@ -321,20 +363,6 @@ class Commands:
         finally:
             await self._record.done(call, outcome)
         return outcome
-
-    def _leaves(self, signal: Signal) -> list[Signal]:
-        """What a signal is measured by: itself, or everything that it is derived from."""
-        found: list[Signal] = []
-        todo, seen = [signal], {signal.path}
-        while todo:
-            one = todo.pop()
-            if not one.derive:
-                found.append(one)
-                continue
-            inputs = [path for path in parse(one.derive).signals if path not in seen]
-            seen.update(inputs)
-            todo += [self._plant().signals[path] for path in inputs if path in self._plant().signals]
-        return found
 
 
 def _broken(command: Command | Call) -> Outcome:

@@ -11,18 +11,34 @@ from weft.connect import Line, Point
 from weft.edge.guard import Refused
 from weft.edge.latest import Latest
 from weft.model import Batch, Signal
-from weft.model.expression import Reading
+from weft.model.expression import Reading, parse
 from weft.model.quality import BAD_NO_DATA_AVAILABLE, UNCERTAIN, status_name
 from weft.runtime import Clock, WeftError
 
-__all__ = ["Fresh"]
+__all__ = ["Fresh", "leaves"]
 
 AGAIN = 0.1  # seconds between two looks for what was written: a controller takes a scan to show it
 
 
+def leaves(signal: Signal, signals: Mapping[str, Signal]) -> list[Signal]:
+    """What a signal is measured by: itself, or everything that it is derived from."""
+    found: list[Signal] = []
+    todo, seen = [signal], {signal.path}
+    while todo:
+        one = todo.pop()
+        if not one.derive:
+            found.append(one)
+            continue
+        inputs = [path for path in parse(one.derive).signals if path not in seen]
+        seen.update(inputs)
+        todo += [signals[path] for path in inputs if path in signals]
+    return found
+
+
 class Fresh:
-    """``leaves`` gives what a signal is measured by: itself, or all that it is derived from. ``limit`` is how old in seconds a value may be. A value that stands still is not sent again by most sources:
-    then it is read, and when the connection has no way to ask, it is too old."""
+    """``signals`` are those of now by path. ``limit`` is how old in seconds a value may be; one that was heard before
+    our own last write to it, ``written`` seconds ago, is too old in any case. A value that stands still is not sent
+    again by most sources: then it is read, and when the connection has no way to ask, it is too old."""
 
     def __init__(
         self,
@@ -34,7 +50,8 @@ class Fresh:
         limit: float,
         deadline: float,
         patience: float,
-        leaves: Callable[[Signal], Sequence[Signal]],
+        signals: Callable[[], Mapping[str, Signal]],
+        written: Callable[[str], float],
     ) -> None:
         self._clock = clock
         self._lines = lines
@@ -43,7 +60,8 @@ class Fresh:
         self._limit = limit
         self._deadline = deadline
         self._patience = patience
-        self._leaves = leaves
+        self._signals = signals
+        self._written = written
 
     def type_of(self, signal: Signal) -> int:
         """The type of the newest sample, 0 for none."""
@@ -56,7 +74,7 @@ class Fresh:
 
     async def readings(self, signals: Sequence[Signal]) -> list[Reading]:
         """One fresh good reading each. Raises Refused when there is none."""
-        measured = [leaf for signal in signals for leaf in self._leaves(signal)]
+        measured = [leaf for signal in signals for leaf in leaves(signal, self._signals())]
         stale = [signal for signal in measured if not self._is_fresh(signal)]
         if stale:
             await self._ask(stale)
@@ -65,6 +83,10 @@ class Fresh:
             if reading.value is None or reading.status >= UNCERTAIN:
                 raise Refused(
                     BAD_NO_DATA_AVAILABLE, f"{signal.path} has no good value: {status_name(reading.status)}."
+                )
+            if reading.age > self._written(signal.path):
+                raise Refused(
+                    BAD_NO_DATA_AVAILABLE, f"{signal.path} has not been heard since it was last written."
                 )
             if reading.age > self._limit:
                 raise Refused(
@@ -98,7 +120,7 @@ class Fresh:
         return self._latest.reading(signal.handle, self._clock.now())
 
     def _is_fresh(self, signal: Signal) -> bool:
-        return self._reading(signal).age <= self._limit
+        return self._reading(signal).age <= min(self._limit, self._written(signal.path))
 
     async def _ask(self, signals: Sequence[Signal]) -> None:
         """Reads them, a connection at a time."""

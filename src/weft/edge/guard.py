@@ -23,7 +23,7 @@ from weft.model.quality import (
     BAD_TYPE_MISMATCH,
     UNCERTAIN,
 )
-from weft.model.values import INTEGERS, RANGES, type_name
+from weft.model.values import ARRAY, INTEGERS, RANGES, type_name
 
 __all__ = [
     "Refused",
@@ -55,11 +55,13 @@ class Refused(Exception):
 
 
 def digest(command: Command | Call) -> str:
-    """SHA-256 of the exact command: what an approval and a repetition are bound to. Raises Refused for what has
-    no form in which it could be written down."""
+    """SHA-256 of who asks for what: what an approval and a repetition are bound to. Until when it may be sent is no
+    part of it: doors count that from now, and a repetition comes later. Raises Refused for what has no form in
+    which it could be written down."""
+    lasting = msgspec.structs.replace(command, expires=0)
     try:
-        text = msgspec.json.encode([type(command).__name__, command], order="deterministic")
-    except (TypeError, ValueError, RecursionError) as error:
+        text = msgspec.json.encode([type(command).__name__, lasting], order="deterministic")
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise Refused(BAD_INVALID_ARGUMENT, f"The value cannot be written down: {error}.") from None
     if len(text) > LARGEST_VALUE:
         raise Refused(
@@ -94,7 +96,13 @@ def typed(value: Any, signal: Signal, newest: int = ValueType.NULL) -> Any:
     if signal.scale != 1.0 or signal.offset != 0.0 or signal.type in (ValueType.FLOAT, ValueType.DOUBLE):
         return _number(value, signal)
     if isinstance(value, (list, tuple)):
-        return _elements(value, signal)
+        if len(value) > MOST_ELEMENTS:
+            raise _wrong(signal, f"a list of {len(value)}", f"at most {MOST_ELEMENTS:,} values")
+        return [_single(element, signal, kind & ~ARRAY) for element in value]
+    return _single(value, signal, kind)
+
+
+def _single(value: Any, signal: Signal, kind: int) -> Any:
     if kind == ValueType.BOOLEAN:
         if value not in (0, 1) or isinstance(value, float):
             raise _wrong(signal, value, "true or false")
@@ -145,12 +153,6 @@ def _integer(value: Any, signal: Signal, kind: int) -> int:
     return int(number)
 
 
-def _elements(values: Sequence[Any], signal: Signal) -> list[Any]:
-    if len(values) > MOST_ELEMENTS or not all(isinstance(v, (bool, int, float, str)) for v in values):
-        raise _wrong(signal, f"a list of {len(values)}", f"at most {MOST_ELEMENTS:,} plain values")
-    return list(values)
-
-
 def _wrong(signal: Signal, value: Any, wanted: str) -> Refused:
     return Refused(BAD_TYPE_MISMATCH, f"{signal.path} takes {wanted}, not {value!r:.80}.")
 
@@ -168,8 +170,9 @@ def within_range(value: Any, signal: Signal) -> None:
         raise Refused(BAD_OUT_OF_RANGE, f"{value:g} is below {low:g}, the least that may be written.")
     if high is not None and value > high:
         raise Refused(BAD_OUT_OF_RANGE, f"{value:g} is above {high:g}, the most that may be written.")
-    if signal.states and isinstance(value, (int, float)) and value not in signal.states:
-        raise Refused(BAD_OUT_OF_RANGE, f"{value} is not a state of {signal.path}: {_listed(signal)}.")
+    for one in (value if isinstance(value, list) else [value]) if signal.states else ():
+        if isinstance(one, (int, float)) and one not in signal.states:
+            raise Refused(BAD_OUT_OF_RANGE, f"{one} is not a state of {signal.path}: {_listed(signal)}.")
 
 
 def _must_be_number(value: Any, signal: Signal, what: str) -> None:
@@ -219,7 +222,9 @@ def raw(value: Any, signal: Signal) -> Any:
     if signal.scale == 1.0 and signal.offset == 0.0:
         return value
     number = (value - signal.offset) / signal.scale
-    whole = round(number) if math.isfinite(number) else 0
+    if not math.isfinite(number):
+        raise Refused(BAD_OUT_OF_RANGE, f"{value:g} is more than the source of {signal.path} can count.")
+    whole = round(number)
     near = abs(number - whole) <= 1e-9 * max(1.0, abs(number))
     return whole if near and abs(number) < 2**53 else number
 

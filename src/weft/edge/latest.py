@@ -94,7 +94,8 @@ class Latest:
         """What is known of a signal; ``age`` is how long ago it was heard, in seconds by our clock."""
         if not self._knows(handle):
             return NOTHING
-        age = max(now - int(self._heard[handle]), 0) / 1e9
+        # Heard in the future: our clock was set back, by at least as much.
+        age = abs(now - int(self._heard[handle])) / 1e9
         return Reading(self._values[handle], int(self._status[handle]), age)
 
     def is_live(self, handle: int) -> bool:

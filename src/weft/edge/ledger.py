@@ -66,8 +66,8 @@ class Waiting:
         while len(self._waiting) > MOST_WAITING:
             self._waiting.popitem(last=False)
 
-    def take(self, id: str, digest: str, actor: str, now: float) -> Command:
-        """The command that ``actor`` approves. Raises Refused, and the command goes on waiting."""
+    def find(self, id: str, digest: str, actor: str, now: float) -> Command:
+        """The command that ``actor`` approves. Raises Refused; in either case it goes on waiting."""
         found = self._waiting.get(id)
         if found is None or now > found[2]:
             self._waiting.pop(id, None)
@@ -79,8 +79,11 @@ class Waiting:
             raise Refused(BAD_REQUEST_NOT_ALLOWED, "What was approved is not what waits: the hash differs.")
         if actor.strip().casefold() == command.actor.strip().casefold():
             raise Refused(BAD_REQUEST_NOT_ALLOWED, "Who asked for it cannot approve it.")
-        del self._waiting[id]
         return command
+
+    def remove(self, id: str) -> None:
+        """It is approved."""
+        del self._waiting[id]
 
 
 class Pace:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import anyio
+import msgspec
 
-from weft.bus import Bus, Draft, events_subject, since
-from weft.edge.guard import Refused
+from weft.bus import Bus, Draft, escape, events_subject, since
+from weft.edge.guard import Refused, digest
 from weft.model import Call, Command, Event, Kind, Outcome
-from weft.model.quality import BAD_RESOURCE_UNAVAILABLE, BAD_TIMEOUT, status_name
+from weft.model.quality import BAD_INVALID_ARGUMENT, BAD_RESOURCE_UNAVAILABLE, BAD_TIMEOUT, status_name
 from weft.runtime import Clock, NotFound, Retry, get_logger
 
 __all__ = ["Record"]
@@ -18,6 +19,8 @@ __all__ = ["Record"]
 log = get_logger(__name__)
 
 WINDOW: Final = 3_600  # seconds in which the stream of events recognises an id that it has
+LARGEST_KEPT: Final = 131_072  # bytes of JSON
+LONGEST_NAME: Final = 1_900  # bytes of a subject, escaped
 LOOK_BACK: Final = 2.0
 PATIENCE: Final = 2.0  # for the bus to take an intent
 
@@ -33,7 +36,7 @@ class Record:
     async def intend(self, command: Command | Call, data: dict[str, Any]) -> Outcome | None:
         """Returns None once the intent is as safe as the bus promises; the outcome when the same id was carried
         out before, also before a restart. Raises Refused when the intent cannot be kept: then nothing is sent."""
-        event = self._event(Kind.COMMAND_REQUESTED, command, data)
+        event = self._event(Kind.COMMAND_REQUESTED, command, {**data, "digest": digest(command)})
         try:
             with anyio.fail_after(PATIENCE):
                 ack = await self._bus.publish(_draft(event))
@@ -50,8 +53,9 @@ class Record:
 
     async def done(self, command: Command | Call, outcome: Outcome) -> None:
         data: dict[str, Any] = {"status": status_name(outcome.status), "code": outcome.status}
+        data["digest"] = digest(command)
         data["reason"] = outcome.reason
-        data["read"] = outcome.value
+        data["read"] = _kept(outcome.value)
         await self._write_down(self._event(Kind.COMMAND_DONE, command, data))
 
     async def refused(self, command: Command | Call, refusal: Refused) -> None:
@@ -81,7 +85,7 @@ class Record:
         )
 
     async def _earlier(self, command: Command | Call) -> Outcome:
-        """What came of the same id before this process remembers."""
+        """What came of the same id before this process remembers. Raises Refused when it was another command's."""
         subject = events_subject(Kind.COMMAND_DONE, _target(command))
         with anyio.move_on_after(LOOK_BACK):
             async with self._bus.subscribe(
@@ -91,12 +95,7 @@ class Record:
                     for message in await results.next(100):
                         event = message.body
                         if isinstance(event, Event) and event.data.get("id") == command.id:
-                            return Outcome(
-                                id=command.id,
-                                status=int(event.data.get("code", BAD_TIMEOUT)),
-                                reason=str(event.data.get("reason", "")),
-                                value=event.data.get("read"),
-                            )
+                            return _outcome(command, event.data)
         return Outcome(
             id=command.id,
             status=BAD_TIMEOUT,
@@ -104,20 +103,42 @@ class Record:
         )
 
 
+def _outcome(command: Command | Call, said: dict[str, Any]) -> Outcome:
+    if said.get("digest") != digest(command):
+        raise Refused(BAD_INVALID_ARGUMENT, f"The id {command.id} was given to another command.")
+    return Outcome(
+        id=command.id,
+        status=int(said.get("code", BAD_TIMEOUT)),
+        reason=str(said.get("reason", "")),
+        value=said.get("read"),
+    )
+
+
 def _draft(event: Event) -> Draft:
     return Draft(events_subject(event.kind, event.source), event, event.id)
 
 
 def _target(command: Command | Call) -> str:
-    return command.signal if isinstance(command, Command) else command.connection
+    """What it is about, as the source of its events; a name that no subject can hold is nobody's."""
+    name = command.signal if isinstance(command, Command) else command.connection
+    return name if len(escape(name)) <= LONGEST_NAME else ""
 
 
 def _what(command: Command | Call) -> dict[str, Any]:
     if isinstance(command, Command):
-        return {"signal": command.signal, "value": command.value}
+        return {"signal": command.signal, "value": _kept(command.value)}
     return {
         "connection": command.connection,
         "target": command.target,
         "method": command.method,
-        "arguments": list(command.arguments),
+        "arguments": _kept(list(command.arguments)),
     }
+
+
+def _kept(value: Any) -> Any:
+    """The value, or why it is not kept: an event that the bus cannot take would leave a command without result."""
+    try:
+        size = len(msgspec.json.encode(value))
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return "(a value that cannot be written down)"
+    return value if size <= LARGEST_KEPT else f"(a value of {size:,} bytes)"

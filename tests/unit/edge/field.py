@@ -50,9 +50,12 @@ class FakeLine:
         self.reads = True
         self.stuck = False
         self.hang = False
+        self.slow = 0.0
 
     async def write(self, writes):
         await anyio.sleep(0)
+        if self.slow:
+            self.clock._now += int(self.slow * 1e9)
         if self.failure is not None:
             raise self.failure
         self.writes += [(write.point.path, write.value) for write in writes]

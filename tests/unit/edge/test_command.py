@@ -168,6 +168,13 @@ async def test_one_actor_cannot_command_without_end():
     assert (await field.write("x", 1.0, actor="ben")).status == 0
 
 
+async def test_who_is_refused_without_end_does_not_fill_the_stream_of_events():
+    field = await make(signal("x", 1, write=writable()), per_minute=3)
+    outcomes = {(await field.write("x", 101.0)).status for _ in range(10)}
+    assert {reason_of(status) for status in outcomes} == {"BadOutOfRange", "BadResourceUnavailable"}
+    assert len(await field.events()) == 3
+
+
 async def test_the_same_id_is_carried_out_once():
     field = await make(signal("x", 1, write=writable()))
     first = await field.write("x", 1.0, id="one")
@@ -304,6 +311,151 @@ async def test_looking_what_would_come_of_it_sends_and_writes_nothing():
     )
     assert field.line.writes == []
     assert await field.events() == []
+
+
+async def _both(field):
+    async with anyio.create_task_group() as group:
+        for name in ("a", "b"):
+            group.start_soon(field.write, name, 1.0)
+
+
+async def _one_after_the_other(field):
+    for name in ("a", "b"):
+        await field.write(name, 1.0)
+        await field.clock.advance(0.001)
+
+
+@pytest.mark.parametrize("ask", [_both, _one_after_the_other])
+@pytest.mark.parametrize("reads", [True, False])
+async def test_two_that_lock_each_other_out_are_never_both_on(ask, reads):
+    rails = {
+        name: writable(interlock=f"{{{SITE}/{other}}} == 0", readback=False) for name, other in ("ab", "ba")
+    }
+    field = await make(signal("a", 1, write=rails["a"]), signal("b", 2, write=rails["b"]))
+    field.line.values.update(a=0.0, b=0.0)
+    for name in "ab":
+        field.hear(name, 0.0)
+    await field.clock.advance(0.001)
+    field.line.reads = reads
+    field.line.slow = 0.001
+    await ask(field)
+    assert field.line.values == {"a": 1.0, "b": 0.0}
+
+
+async def test_many_whose_interlocks_look_at_one_signal_do_not_wait_for_each_other():
+    rails = writable(interlock=f"{{{SITE}/stop}} == 0", readback=False)
+    field = await make(
+        signal("a", 1, write=rails), signal("b", 2, write=rails), signal("stop", 3), deadline=1.0
+    )
+    field.hear("stop", 0.0)
+    field.line.hang = True
+    async with anyio.create_task_group() as group:
+        group.start_soon(field.write, "a", 1.0)
+        group.start_soon(field.write, "b", 1.0)
+        await anyio.wait_all_tasks_blocked()
+        assert len(field.line.writes) == 2
+        group.cancel_scope.cancel()
+
+
+async def test_a_step_is_not_measured_from_what_was_there_before_our_own_write():
+    field = await make(signal("x", 1, write=writable(step=5.0, readback=False)))
+    field.line.reads = False
+    field.hear("x", 20.0)
+    await field.clock.advance(0.1)
+    assert (await field.write("x", 25.0)).status == 0
+    await field.clock.advance(0.1)
+    assert reason_of((await field.write("x", 15.0)).status) == "BadNoDataAvailable"
+    field.hear("x", 25.0)
+    assert reason_of((await field.write("x", 15.0)).status) == "BadOutOfRange"
+
+
+async def test_what_changed_in_the_plant_while_a_command_waited_counts():
+    field = await make(signal("x", 1, write=writable(readback=False)))
+
+    class Slow:
+        async def publish(self, *drafts):
+            field.plant.signals[f"{SITE}/x"] = signal("x", 1)
+            return await field.bus.inner.publish(*drafts)
+
+    field.commands._record._bus = Slow()
+    assert reason_of((await field.write("x", 1.0)).status) == "BadResourceUnavailable"
+    assert field.line.writes == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "value", "status"),
+    [
+        ({"type": ValueType.INT16}, [70_000], "BadOutOfRange"),
+        ({"type": ValueType.INT16}, ["a"], "BadTypeMismatch"),
+        ({"type": ValueType.INT16}, [float("nan")], "BadTypeMismatch"),
+        ({"type": ValueType.STRING}, [1], "BadTypeMismatch"),
+        ({"type": None}, [float("inf")], "BadTypeMismatch"),
+        ({"type": None}, [[1]], "BadTypeMismatch"),
+        ({"type": ValueType.INT32, "states": {0: "off", 1: "on"}}, [7], "BadOutOfRange"),
+        ({"type": ValueType.DOUBLE, "scale": 1e-300}, 1e10, "BadOutOfRange"),
+        ({"type": ValueType.DOUBLE}, 10**400, "BadTypeMismatch"),
+    ],
+)
+async def test_no_element_of_a_list_and_no_scale_gets_around_the_type(fields, value, status):
+    field = await make(signal("x", 1, write=writable(minimum=None, maximum=None), **fields))
+    assert reason_of((await field.write("x", value)).status) == status
+    assert field.line.writes == []
+
+
+async def test_an_id_of_before_a_restart_is_not_taken_for_another_value():
+    field = await make(signal("x", 1, write=writable()))
+    await field.write("x", 1.0, id="one")
+    again = Field(signal("x", 1, write=writable()), bus=field.bus, clock=field.clock)
+    assert reason_of((await again.write("x", 2.0, id="one")).status) == "BadInvalidArgument"
+    assert again.line.writes == []
+
+
+async def test_a_repetition_that_waits_longer_is_the_same_command():
+    field = await make(signal("x", 1, write=writable()))
+    first = await field.write("x", 1.0, id="one", expires=field.clock.now() + 10**9)
+    assert await field.write("x", 1.0, id="one", expires=field.clock.now() + 2 * 10**9) == first
+    assert len(field.line.writes) == 1
+
+
+async def test_a_name_that_no_subject_holds_is_refused_and_written_down():
+    field = await make()
+    command = Command(signal="a" * 3_000, value=1, actor="anna", via="test")
+    assert reason_of((await field.commands.execute(command)).status) == "BadNodeIdUnknown"
+    assert [kind for kind, _ in await field.events()] == ["refused"]
+
+
+async def test_an_answer_too_large_to_be_kept_leaves_a_result():
+    field = await make()
+    outcome = await call(field, arguments=("a" * 40_000,) * 1)
+    assert outcome.status == 0
+    field.line.call = lambda *_: _large()
+    outcome = await call(field)
+    assert len(outcome.value[0]) == 2_000_000
+    assert "bytes" in (await field.events())[-1][1]["read"]
+
+
+async def _large():
+    return ["a" * 2_000_000]
+
+
+async def test_who_must_not_approve_does_not_make_the_command_vanish():
+    rails = writable(critical=True)
+    field = await make(
+        signal("x", 1, write=rails), policy=lambda command: "no" if command.actor == "eve" else ""
+    )
+    waits = await field.write("x", 1.0, id="one")
+    assert reason_of((await field.commands.approve("one", waits.value["digest"], "eve")).status) == (
+        "BadUserAccessDenied"
+    )
+    assert (await field.commands.approve("one", waits.value["digest"], "ben")).status == 0
+
+
+async def test_a_value_heard_before_the_clock_was_set_back_is_old():
+    field = await make(signal("x", 1, write=writable(step=5.0)))
+    field.line.reads = False
+    field.hear("x", 1.0)
+    field.clock._now -= 3_600 * 10**9
+    assert reason_of((await field.write("x", 2.0)).status) == "BadNoDataAvailable"
 
 
 async def call(field, method="start", target="robot", **fields):
