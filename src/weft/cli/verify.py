@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,13 +15,14 @@ from weft.catalog import Plant
 from weft.demo import truth
 from weft.history import History
 from weft.history.columns import from_table
-from weft.model import Flag, Signal, instant
+from weft.model import Flag, Row, Signal, instant
 
 __all__ = ["Verdict", "compare", "verify"]
 
 PATIENCE: Final = 30.0
 FOR_EVER: Final = 2**62
 SHOWN: Final = 5
+AHEAD: Final = 50  # values that are looked through for one that seems to be missing
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,22 +73,60 @@ async def compare(plant: Plant, history: History, folder: Path) -> Verdict:
 
 
 async def _compare_signal(history: History, signal: Signal, values: dict[int, Any], verdict: Verdict) -> None:
-    found = await _measured(history, signal)
+    rows = await _measured(history, signal)
+    if rows and all(row.flags & Flag.RECEIVE_TIME for row in rows):
+        _compare_order(signal, values, rows, verdict)
+        return
+    found = {row.time: row.value for row in rows}
+    told_again = {row.time for row in rows if row.flags & (Flag.REPEATED | Flag.RECEIVE_TIME)}
     for time, value in values.items():
         if time not in found:
             verdict.missing.append((signal.path, time, repr(value)))
         elif not _same(found[time], value):
             verdict.wrong.append((signal.path, time, f"{value!r} is {found[time]!r} in history"))
-    verdict.extra.extend((signal.path, time, repr(found[time])) for time in found.keys() - values.keys())
+    extra = found.keys() - values.keys() - told_again
+    verdict.extra.extend((signal.path, time, repr(found[time])) for time in extra)
 
 
-async def _measured(history: History, signal: Signal) -> dict[int, Any]:
-    """What history holds of a signal, without what the gateway wrote itself when a line was down."""
+def _compare_order(signal: Signal, values: dict[int, Any], rows: list[Row], verdict: Verdict) -> None:
+    """Where the protocol carries no time, history has the moments of reading: what is compared is the order of
+    values, each once as long as it does not change."""
+    true = _runs(sorted(values.items()))
+    found = _runs((row.time, row.value) for row in sorted(rows, key=lambda row: row.time))
+    at = 0
+    for time, value in true:
+        ahead = next((i for i in range(at, min(len(found), at + AHEAD)) if _same(found[i][1], value)), None)
+        if ahead is None:
+            verdict.missing.append((signal.path, time, repr(value)))
+            continue
+        verdict.extra.extend((signal.path, *_told(each)) for each in found[at:ahead])
+        at = ahead + 1
+    verdict.extra.extend((signal.path, *_told(each)) for each in found[at:])
+
+
+def _runs(samples: Iterable[tuple[int, Any]]) -> list[tuple[int, Any]]:
+    """Without those that say the same as the one before."""
+    found: list[tuple[int, Any]] = []
+    for time, value in samples:
+        if not found or not _same(found[-1][1], value):
+            found.append((time, value))
+    return found
+
+
+def _told(sample: tuple[int, Any]) -> tuple[int, str]:
+    return sample[0], repr(sample[1])
+
+
+async def _measured(history: History, signal: Signal) -> list[Row]:
+    """What history holds of a signal, without what the gateway wrote itself when a line was down, and without
+    what a source said of having no value."""
     rows = from_table(await history.raw([signal.handle], -FOR_EVER, FOR_EVER))
-    return {row.time: row.value for row in rows if not row.flags & Flag.SYNTHETIC}
+    return [row for row in rows if not row.flags & Flag.SYNTHETIC and row.value is not None]
 
 
 def _same(found: Any, true: Any) -> bool:
-    if isinstance(true, str) or isinstance(found, str):
-        return type(found) is type(true) and found == true
+    if isinstance(true, tuple):
+        return list(found) == list(true)
+    if isinstance(true, (str, bytes)) or isinstance(found, (str, bytes)):
+        return type(found) is type(true) and bool(found == true)
     return bool(found == true)

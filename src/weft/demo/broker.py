@@ -10,10 +10,12 @@ import sysconfig
 from pathlib import Path
 from typing import Final
 
-__all__ = ["PUBLISHER", "SUBSCRIBER", "password_file", "prepare", "serve"]
+__all__ = ["PUBLISHER", "STATION", "SUBSCRIBER", "password_file", "prepare", "serve"]
 
 PUBLISHER: Final = "factory"
+STATION: Final = "station"  # inspection and cart: they listen, too
 SUBSCRIBER: Final = "weft"
+USERS: Final = (PUBLISHER, STATION, SUBSCRIBER)
 
 
 def password_file(folder: Path, user: str) -> Path:
@@ -23,7 +25,7 @@ def password_file(folder: Path, user: str) -> Path:
 def prepare(folder: Path) -> None:
     """Makes the users' passwords, readable by the owner alone; those that exist stay."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for user in (PUBLISHER, SUBSCRIBER):
+    for user in USERS:
         path = password_file(folder, user)
         if not path.exists():
             _write_private(path, secrets.token_urlsafe(24))
@@ -54,8 +56,8 @@ def _program() -> str:
 
 def _config(folder: Path, port: int) -> str:
     """NATS's own notation; JSON is a subset of it."""
-    publisher, subscriber = (
-        password_file(folder, user).read_text(encoding="utf-8").strip() for user in (PUBLISHER, SUBSCRIBER)
+    publisher, station, subscriber = (
+        password_file(folder, user).read_text(encoding="utf-8").strip() for user in USERS
     )
     everything = {"publish": [">"], "subscribe": [">"]}
     document = {
@@ -77,6 +79,7 @@ def _config(folder: Path, port: int) -> str:
                     "password": publisher,
                     "permissions": {"publish": ["factory.>"], "subscribe": []},
                 },
+                {"user": STATION, "password": station, "permissions": everything},
                 {"user": SUBSCRIBER, "password": subscriber, "permissions": everything},
             ]
         },

@@ -34,6 +34,7 @@ class Display:
         self._truth = truth
         self._path = path
         self._shown: dict[str, Value] = {}
+        self._held: dict[str, int] = {}  # what somebody wrote stands until the machine obeys at that step
 
     @property
     def time(self) -> int:
@@ -52,6 +53,7 @@ class Display:
             (sensor, raw)
             for sensor in self.sensors
             if sensor.name not in self._shown or step % steps(sensor.every) == 0
+            if step >= self._held.get(sensor.name, 0)
             if self._shown.get(sensor.name) != (raw := sensor.raw(self.machine))
         ]
         self._shown.update((sensor.name, raw) for sensor, raw in found)
@@ -63,10 +65,13 @@ class Display:
         self._truth.show(Shown(f"{self._path}/{s.name}", time, s.true_type, s.true(raw)) for s, raw in shown)
 
     def wrote(self, sensor: Sensor[Any], value: Value, time: int) -> None:
-        """Somebody outside changed what is shown."""
+        """Somebody outside wrote what ``sensor`` shows; ``time`` in ns UTC. The machine obeys a moment later."""
+        self._held[sensor.name] = self.command(sensor.command, value)
         self._shown[sensor.name] = value
         self.tell([(sensor, value)], time)
 
-    def command(self, name: str, value: Any) -> None:
-        """Passes a command on to the machine, which obeys it a moment later, in all processes at once."""
-        self.factory.commands.give(self.timeline.soon(self.factory.clock), self.machine.name, name, value)
+    def command(self, name: str, value: Any) -> int:
+        """Passes a command on to the machine, which obeys at the step returned, in all processes at once."""
+        step = self.timeline.soon(self.factory.clock)
+        self.factory.commands.give(step, self.machine.name, name, value)
+        return step

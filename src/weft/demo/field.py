@@ -19,13 +19,17 @@ import anyio
 import msgspec
 from anyio.abc import Process
 
-from weft.demo.broker import PUBLISHER, SUBSCRIBER, password_file, prepare
+from weft.demo.broker import PUBLISHER, STATION, SUBSCRIBER, password_file, prepare
+from weft.demo.layout import STATIONS
 from weft.demo.truth import forget
 
-__all__ = ["Field", "FieldFailed", "Ports"]
+__all__ = ["HOST_ID", "Field", "FieldFailed", "Ports"]
 
-SERVERS: Final = ("mill", "washer", "meters", "broker")
-PROCESSES: Final = (*SERVERS, "packing")
+FIRST: Final = ("mill", "washer", "meters", "broker")  # these accept connections before the stations start
+SERVERS: Final = (*FIRST, "lathe", "press", "robot", "palletiser")
+PROCESSES: Final = (*FIRST, "packing", *STATIONS)
+LISTENING: Final = ("inspection", "cart")  # at the broker
+HOST_ID: Final = "weft"  # the Sparkplug host application that the inspection station waits for
 PATIENCE: Final = 60.0  # s for all to accept connections
 RESTART: Final = 0.2  # s before a crashed process is started again
 HASTE: Final = 3  # crashes in a row, each soon after the start, that mean it cannot run
@@ -39,12 +43,18 @@ class FieldFailed(Exception):
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
     """Where the field listens, all on 127.0.0.1, and how to log on to its broker. ``password`` is a reference
-    as a plant's folder has it (``file:…``)."""
+    as a plant's folder has it (``file:…``). ``stations`` are those of the plant besides mill, washer, meters and
+    packing."""
 
     mill: int
     washer: int
     meters: int
     broker: int
+    lathe: int = 0
+    press: int = 0
+    robot: int = 0
+    palletiser: int = 0
+    stations: tuple[str, ...] = ()
     user: str = SUBSCRIBER
     password: str = ""
 
@@ -106,6 +116,8 @@ class Field:
             prepare(self.folder / "broker")
             self._gate = self.folder / "gate"
             self._gate.unlink(missing_ok=True)
+            self._commands = self.folder / "commands"
+            self._commands.unlink(missing_ok=True)
             if self.truth is not None:
                 forget(self.truth)
             self.ports = self._choose_ports()
@@ -163,8 +175,19 @@ class Field:
                 await stream.aclose()
                 return
 
+    async def _their_turn(self) -> None:
+        """The line is up first: on a small computer eleven interpreters that start at once start slowly."""
+        for name in FIRST:
+            if name in self.restarts:
+                try:
+                    await self._accepts(name)
+                except FieldFailed:
+                    continue
+
     async def _keep(self, name: str) -> None:
         """Runs a process for as long as the field lives. One that cannot run does not stop the others."""
+        if name in STATIONS:
+            await self._their_turn()
         hasty = 0
         while hasty < HASTE:
             began = time.monotonic()
@@ -184,11 +207,15 @@ class Field:
         private = self.folder / "broker"
         if name == "broker":
             return [*command, f"--folder={private}", f"--port={self.ports.broker}"]
-        command += [*self._options, f"--gate={self._gate}"]
+        command += [*self._options, f"--gate={self._gate}", f"--commands={self._commands}"]
         if name == "packing":
             password = password_file(private, PUBLISHER)
             url = f"mqtt://{PUBLISHER}@127.0.0.1:{self.ports.broker}"
             return [*command, f"--broker={url}", f"--password-file={password}"]
+        if name in LISTENING:
+            password = password_file(private, STATION)
+            url = f"mqtt://{STATION}@127.0.0.1:{self.ports.broker}"
+            return [*command, f"--broker={url}", f"--password-file={password}", f"--host={HOST_ID}"]
         return [*command, f"--port={getattr(self.ports, name)}"]
 
     def _choose_ports(self) -> Ports:
@@ -197,7 +224,8 @@ class Field:
         for s in sockets:
             s.close()
         password = password_file(self.folder / "broker", SUBSCRIBER)
-        return Ports(**ports, password=f"file:{password.absolute()}")
+        stations = tuple(name for name in STATIONS if name in self.restarts)
+        return Ports(**ports, stations=stations, password=f"file:{password.absolute()}")
 
     def _private_folder(self) -> Path:
         if self._wanted is not None:

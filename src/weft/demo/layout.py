@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any, Final
 
 from weft.demo.meter_signals import METER_SIGNALS
@@ -15,8 +16,12 @@ __all__ = [
     "MILL_NAME",
     "MILL_PATH",
     "PACKING_PATH",
+    "PATHS",
+    "ROBOT_NAME",
+    "STATIONS",
     "WASHER_PATH",
     "meter_sensors",
+    "station_sensors",
     "washer_sensors",
 ]
 
@@ -25,9 +30,30 @@ MILL_PATH: Final = f"{LINE}/mill"
 WASHER_PATH: Final = f"{LINE}/washer"
 PACKING_PATH: Final = f"{LINE}/packing"
 MILL_NAME: Final = "Mill1"
+ROBOT_NAME: Final = "Cell1"
+PATHS: Final = {
+    "mill": MILL_PATH,
+    "washer": WASHER_PATH,
+    "packing": PACKING_PATH,
+    "lathe": f"{LINE}/lathe",
+    "press": f"{LINE}/press",
+    "robot": f"{LINE}/robot",
+    "inspection": f"{LINE}/inspection",
+    "palletiser": f"{LINE}/palletiser",
+    "cart": "logistics/cart",
+}
+STATIONS: Final = ("lathe", "press", "robot", "inspection", "palletiser", "cart")
 METER_PATHS: Final = tuple(
     "utilities/power/incoming" if meter == "incoming" else f"{LINE}/{meter}/meter" for meter in METERS
 )
+
+
+def station_sensors(station: str) -> tuple[Sensor[Any], ...]:
+    """The sensors of one of :data:`STATIONS`."""
+    if station not in STATIONS:
+        raise ValueError(f"there is no station {station!r}")
+    found: tuple[Sensor[Any], ...] = getattr(import_module(f"weft.demo.{station}_signals"), station.upper())
+    return found
 
 
 def washer_sensors() -> list[tuple[str, Sensor[Any]]]:

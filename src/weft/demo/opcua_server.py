@@ -1,4 +1,4 @@
-"""The mill's OPC UA server: one object with a variable for each sensor, and nobody needs a password on loopback."""
+"""An OPC UA server of a machine: one object with a variable for each sensor, and nobody needs a password on loopback."""
 
 from __future__ import annotations
 
@@ -9,26 +9,25 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import anyio
 from anyio.abc import TaskStatus
 from asyncua import ua
+from asyncua.common.callback import CallbackType
 from asyncua.common.node import Node
 from asyncua.server.server import Server
 from asyncua.ua.attribute_ids import AttributeIds
 
-from weft.demo.factory import Factory
-from weft.demo.machine import steps
-from weft.demo.mill import Mill
+from weft.demo.display import Display
 from weft.demo.opcua_nodes import NAMESPACE, node_name
 from weft.demo.sensor import Sensor, Value
-from weft.demo.timeline import Timeline, fast_forward, play
-from weft.demo.truth import Shown, Truth
+from weft.demo.timeline import fast_forward, play
 
 __all__ = ["OpcUaServer"]
 
 _EPOCH: Final = ua.DateTime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 # UNECE Recommendation 20 codes for the units used here; OPC 10000-8, 5.6.4.3 makes the number of the code.
 _UNECE: Final = {
     "%": "P1",
@@ -40,37 +39,28 @@ _UNECE: Final = {
     "mm": "MMT",
     "Cel": "CEL",
     "1": "C62",
+    "deg": "DD",
+    "N.m": "NU",
+    "s": "SEC",
 }
 
 
 class OpcUaServer:
-    """Shows ``sensors`` of the factory's mill; ``path`` is where the ground truth says the machine is."""
+    """Shows ``display`` as the object ``name``. What has a command can be written; ``methods`` are commands, too."""
 
-    def __init__(
-        self,
-        factory: Factory,
-        timeline: Timeline,
-        truth: Truth,
-        *,
-        path: str,
-        name: str,
-        sensors: Sequence[Sensor[Mill]],
-    ) -> None:
-        self._factory = factory
-        self._timeline = timeline
-        self._truth = truth
-        self._path = path
+    def __init__(self, display: Display, *, name: str, methods: Sequence[str] = ()) -> None:
+        self._display = display
         self._name = name
-        self._sensors = sensors
+        self._methods = methods
         self._nodes: dict[str, ua.NodeId] = {}
-        self._shown: dict[str, Value] = {}
+        self._writable: dict[ua.NodeId, Sensor[Any]] = {}
 
     async def run(self, port: int, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Until cancelled; reports when it listens."""
         logging.getLogger("asyncua").setLevel(logging.ERROR)
         async with self._serving(port) as server:
             task_status.started()
-            await play(self._factory, self._timeline, 1, partial(self._show, server))
+            await play(self._display.factory, self._display.timeline, 1, partial(self._show, server))
             await anyio.sleep_forever()
 
     @asynccontextmanager
@@ -81,57 +71,67 @@ class OpcUaServer:
         gc.freeze()
         gc.enable()
         server.set_endpoint(f"opc.tcp://127.0.0.1:{port}/model-factory")
-        server.set_server_name("Model factory mill")
+        server.set_server_name(f"Model factory {self._display.machine.name}")
         server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
         index = await server.register_namespace(NAMESPACE)
         machine = await server.nodes.objects.add_object(
             ua.NodeId.from_string(f"ns={index};s={self._name}"), f"{index}:{self._name}"
         )
-        await fast_forward(self._factory, self._timeline.step_at(time.time_ns()))
-        for sensor in self._sensors:
+        await fast_forward(self._display.factory, self._display.timeline.step_at(time.time_ns()))
+        for sensor in self._display.sensors:
             await self._add(machine, index, sensor)
+        for method in self._methods:
+            await self._add_method(machine, index, method)
+        server.subscribe_server_callback(CallbackType.PostWrite, self._written)
         await self._show(server)  # what a client finds first is already true
         async with server:
             yield server
 
-    async def _add(self, machine: Node, index: int, sensor: Sensor[Mill]) -> None:
+    async def _add(self, machine: Node, index: int, sensor: Sensor[Any]) -> None:
         nodeid = ua.NodeId.from_string(f"ns={index};s={self._name}.{node_name(sensor.name)}")
-        raw = sensor.raw(self._factory.mill)
+        raw = sensor.raw(self._display.machine)
         node = await machine.add_variable(nodeid, f"{index}:{node_name(sensor.name)}", _variant(sensor, raw))
         await _describe(node, sensor)
         self._nodes[sensor.name] = nodeid
+        if sensor.command:
+            await node.set_writable()
+            self._writable[nodeid] = sensor
+
+    async def _add_method(self, machine: Node, index: int, name: str) -> None:
+        async def call(parent: ua.NodeId, *arguments: ua.Variant) -> list[ua.Variant]:
+            self._display.command(name, None)
+            return []
+
+        nodeid = ua.NodeId.from_string(f"ns={index};s={self._name}.{name.capitalize()}")
+        await machine.add_method(nodeid, f"{index}:{name.capitalize()}", call, [], [])
+
+    def _written(self, event: Any, dispatcher: object) -> None:
+        """A client wrote."""
+        if not event.is_external:
+            return
+        for asked, result in zip(event.request_params.NodesToWrite, event.response_params, strict=True):
+            sensor = self._writable.get(asked.NodeId)
+            if sensor is not None and result.is_good() and asked.AttributeId == AttributeIds.Value:
+                source = asked.Value.SourceTimestamp
+                moment = time.time_ns() if source is None else (source - _EPOCH) // _MICROSECOND * 1000
+                self._display.wrote(sensor, asked.Value.Value.Value, moment)
 
     async def _show(self, server: Server) -> None:
         """Writes what differs; each change stays one notification of its own."""
-        step = self._factory.clock
-        moment = self._timeline.time_of(step)
-        changes = [(s, raw) for s, raw in self._sampled(step) if self._shown.get(s.name) != raw]
-        self._truth.happened(self._factory.happenings(), self._timeline)
-        self._truth.show(
-            Shown(f"{self._path}/{s.name}", moment, s.true_type, s.true(raw)) for s, raw in changes
-        )
-        source = _EPOCH + timedelta(microseconds=moment // 1000)
-        for sensor, raw in changes:
-            self._shown[sensor.name] = raw
+        source = _EPOCH + timedelta(microseconds=self._display.time // 1000)
+        for sensor, raw in self._display.changes():
             value = ua.DataValue(
                 _variant(sensor, raw), SourceTimestamp=source, ServerTimestamp=ua.DateTime.now(UTC)
             )
             await server.write_attribute_value(self._nodes[sensor.name], value)
 
-    def _sampled(self, step: int) -> list[tuple[Sensor[Mill], Value]]:
-        mill = self._factory.mill
-        return [
-            (sensor, sensor.raw(mill))
-            for sensor in self._sensors
-            if sensor.name not in self._shown or step % steps(sensor.every) == 0
-        ]
+
+def _variant(sensor: Sensor[Any], raw: Value) -> ua.Variant:
+    value = list(raw) if isinstance(raw, tuple) else raw
+    return ua.Variant(value, ua.VariantType(int(sensor.type)), is_array=sensor.array)
 
 
-def _variant(sensor: Sensor[Mill], raw: Value) -> ua.Variant:
-    return ua.Variant(raw, ua.VariantType(int(sensor.type)))
-
-
-async def _describe(node: Node, sensor: Sensor[Mill]) -> None:
+async def _describe(node: Node, sensor: Sensor[Any]) -> None:
     """Description, unit and range, as OPC 10000-8 has them for analog and for enumerated items."""
     text = ua.Variant(ua.LocalizedText(sensor.description))
     await node.write_attribute(AttributeIds.Description, ua.DataValue(text))

@@ -9,7 +9,7 @@ from weft.demo.palletiser import SPEED, ZONES, Palletiser
 from weft.demo.sensor import Sensor
 from weft.model import ValueType as T
 
-__all__ = ["LOGIX", "PALLETISER", "PERIOD"]
+__all__ = ["LOGIX", "PALLETISER", "PERIOD", "PROGRAM"]
 
 PERIOD: Final = 0.4  # s between two changes of the tags
 PROGRAM: Final = "Main"

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from weft.demo import meter_signals, washer_signals
+from weft.demo import meter_signals, plant_stations, washer_signals
 from weft.demo.field import Ports
-from weft.demo.layout import LINE, METER_PATHS, MILL_NAME, MILL_PATH, PACKING_PATH, WASHER_PATH, meter_sensors
+from weft.demo.layout import (
+    LINE,
+    METER_PATHS,
+    MILL_NAME,
+    MILL_PATH,
+    PACKING_PATH,
+    WASHER_PATH,
+    meter_sensors,
+    station_sensors,
+)
 from weft.demo.mill_signals import MILL
 from weft.demo.opcua_nodes import NAMESPACE, node_name
 from weft.demo.packing_signals import MESSAGES, PACKING, PREFIX
@@ -47,8 +56,10 @@ def write(folder: Path, ports: Ports, *, speed: float = 1.0) -> None:
 
 def _files(ports: Ports, speed: float) -> Iterator[tuple[str, str]]:
     yield "plant.toml", _plant()
-    yield "assets/line-1.toml", _line()
+    yield "assets/line-1.toml", _line(ports)
     yield "assets/utilities.toml", _utilities()
+    if "cart" in ports.stations:
+        yield "assets/logistics.toml", _logistics(ports)
     mill = [(s, {"node": f"nsu={NAMESPACE};s={{control}}.{node_name(s.name)}"}) for s in MILL]
     yield "types/mill.toml", _type("CNC mill with a four-tool magazine", mill)
     washer = [(s, _registers(s.place)) for s in washer_signals.WASHER if s.place is not None]
@@ -56,6 +67,12 @@ def _files(ports: Ports, speed: float) -> Iterator[tuple[str, str]]:
     yield "types/packing.toml", _type("Packing machine with a camera", [(s, _topic(s)) for s in PACKING])
     yield "signals/meters.csv", _meters()
     yield from _connections(ports, speed)
+    for name in ports.stations:
+        signals = [(s, plant_stations.address_of(name, s)) for s in station_sensors(name)]
+        derived = plant_stations.DERIVED.get(name, {})
+        yield f"types/{name}.toml", _type(plant_stations.DESCRIPTIONS[name], signals, derived)
+    yield from plant_stations.connections(ports, speed)
+    yield from plant_stations.logic(ports.stations)
 
 
 def _plant() -> str:
@@ -66,14 +83,14 @@ def _plant() -> str:
             "enterprise": ENTERPRISE,
             "site": SITE,
             "timezone": "Europe/Berlin",
-            "description": "A simulated line: mill, washer, packing and their energy meters",
+            "description": "A simulated line: housings, shafts and covers become assemblies, packs and pallets",
             "owner": "plant engineering",
             "retention": 365,
         },
     )
 
 
-def _line() -> str:
+def _line(ports: Ports) -> str:
     tables: list[tuple[str, dict[str, Any]]] = [
         ("production", {"description": "Machining and packing"}),
         (LINE, {"description": "Line 1: housings and flanges"}),
@@ -90,6 +107,13 @@ def _line() -> str:
         (PACKING_PATH, {"description": "Inspection and packing", "type": "packing", "connection": "packing"}),
     ]
     tables += [(path, {"description": "Energy meter"}) for path in METER_PATHS if path.startswith(LINE)]
+    tables += [asset for asset in plant_stations.assets(ports.stations) if asset[0].startswith(LINE)]
+    return "\n".join(table((path,), fields) for path, fields in tables)
+
+
+def _logistics(ports: Ports) -> str:
+    tables = [("logistics", {"description": "Carts and warehouse", "owner": "logistics"})]
+    tables += [asset for asset in plant_stations.assets(ports.stations) if asset[0].startswith("logistics")]
     return "\n".join(table((path,), fields) for path, fields in tables)
 
 
@@ -101,19 +125,24 @@ def _utilities() -> str:
     return "\n".join(table((path,), values) for path, values in fields)
 
 
-def _type(description: str, signals: Sequence[tuple[Sensor[Any], dict[str, Any]]]) -> str:
+def _type(
+    description: str,
+    signals: Sequence[tuple[Sensor[Any], dict[str, Any]]],
+    derived: Mapping[str, dict[str, Any]] | None = None,
+) -> str:
     tables = [f'description = "{description}"\n']
     tables += [table(("signals", s.name), {**_fields(s), "address": address}) for s, address in signals]
+    tables += [table(("signals", name), fields) for name, fields in (derived or {}).items()]
     return "\n".join(tables)
 
 
 def _fields(sensor: Sensor[Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {"description": sensor.description, "unit": sensor.unit}
-    if sensor.topic:  # JSON knows fewer types than the machine
+    if sensor.topic or "id" in sensor.address:  # JSON and MTConnect know fewer types than the machine
         fields["type"] = type_name(sensor.type)
     if sensor.scaled:
         fields |= {"scale": sensor.scale, "offset": sensor.offset}
-    fields |= {"limits": sensor.limits, "states": sensor.states, "step": sensor.step}
+    fields |= {"limits": sensor.limits, "states": sensor.states, "step": sensor.step, **sensor.more}
     return {name: value for name, value in fields.items() if value}
 
 

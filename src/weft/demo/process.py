@@ -10,16 +10,20 @@ import sys
 import time
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import anyio
 
 from weft.demo import broker
+from weft.demo.commands import Commands
+from weft.demo.display import Display
 from weft.demo.factory import Factory
 from weft.demo.layout import (
     MILL_NAME,
-    MILL_PATH,
     PACKING_PATH,
+    PATHS,
+    ROBOT_NAME,
+    STATIONS,
     meter_sensors,
     washer_sensors,
 )
@@ -30,7 +34,7 @@ from weft.demo.truth import Truth, last_time
 
 __all__ = ["PROCESSES", "main"]
 
-PROCESSES: Final = ("mill", "washer", "meters", "packing", "broker")
+PROCESSES: Final = ("mill", "washer", "meters", "packing", "broker", *STATIONS)
 HOLDING, INPUT = 3, 4
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -64,8 +68,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--until", type=float, help="simulated seconds after which time stands still")
     parser.add_argument("--truth", type=Path, help="folder for what was really shown")
-    parser.add_argument("--broker", default="", help="mqtt://user@host:port, for packing")
-    parser.add_argument("--password-file", type=Path, help="the broker's password, for packing")
+    parser.add_argument("--broker", default="", help="mqtt://user@host:port, of packing, inspection, cart")
+    parser.add_argument("--password-file", type=Path, help="the broker's password")
+    parser.add_argument("--host", default="", help="Sparkplug host application that inspection waits for")
+    parser.add_argument("--commands", type=Path, help="file by which all processes learn of commands")
     parser.add_argument("--folder", type=Path, default=Path(), help="the broker's private folder")
     parser.add_argument("--parent", type=int, default=0, help="die with this process")
     return parser
@@ -73,13 +79,12 @@ def _parser() -> argparse.ArgumentParser:
 
 async def _run(options: argparse.Namespace) -> None:
     timeline = _timeline(options)
-    factory = Factory(options.seed)
+    factory = Factory(options.seed, commands=Commands(options.commands))
     with Truth(options.truth, options.process) as truth:
         async with anyio.create_task_group() as tasks:
             if options.parent and sys.platform != "linux":
                 tasks.start_soon(_watch, options.parent)
-            serve = {"mill": _mill, "washer": _washer, "meters": _meters, "packing": _packing}
-            await serve[options.process](options, factory, timeline, truth)
+            await _SERVE[options.process](options, factory, timeline, truth)
 
 
 def _timeline(options: argparse.Namespace) -> Timeline:
@@ -92,12 +97,83 @@ def _timeline(options: argparse.Namespace) -> Timeline:
     return Timeline(start, origin, speed=options.speed, last=last, gate=options.gate)
 
 
+def _display(factory: Factory, timeline: Timeline, truth: Truth, name: str, sensors: Any) -> Display:
+    return Display(factory, timeline, truth, name=name, path=PATHS[name], sensors=sensors)
+
+
+def _resumed(options: argparse.Namespace, timeline: Timeline) -> int:
+    """The step that was shown last before this process was killed."""
+    shown = last_time(options.truth, options.process)
+    return 0 if shown is None else max(0, (shown - timeline.start) // STEP_NS)
+
+
 async def _mill(options: argparse.Namespace, factory: Factory, timeline: Timeline, truth: Truth) -> None:
     from weft.demo.mill_signals import MILL
     from weft.demo.opcua_server import OpcUaServer
 
-    server = OpcUaServer(factory, timeline, truth, path=MILL_PATH, name=MILL_NAME, sensors=MILL)
+    server = OpcUaServer(_display(factory, timeline, truth, "mill", MILL), name=MILL_NAME)
     await server.run(options.port)
+
+
+async def _robot(options: argparse.Namespace, factory: Factory, timeline: Timeline, truth: Truth) -> None:
+    from weft.demo.opcua_server import OpcUaServer
+    from weft.demo.robot_signals import METHODS, ROBOT
+
+    display = _display(factory, timeline, truth, "robot", ROBOT)
+    await OpcUaServer(display, name=ROBOT_NAME, methods=METHODS).run(options.port)
+
+
+async def _press(options: argparse.Namespace, factory: Factory, timeline: Timeline, truth: Truth) -> None:
+    from weft.demo.press_signals import BLOCK, PERIOD, PRESS, SIZE
+    from weft.demo.s7_server import S7Server
+
+    factory.press.epoch = timeline.start
+    display = _display(factory, timeline, truth, "press", PRESS)
+    server = S7Server(display, block=BLOCK, size=SIZE, period=PERIOD, lockstep=options.pace == "read")
+    await server.run(options.port, _resumed(options, timeline))
+
+
+async def _palletiser(
+    options: argparse.Namespace, factory: Factory, timeline: Timeline, truth: Truth
+) -> None:
+    from weft.demo.logix import LogixServer
+    from weft.demo.palletiser_signals import PALLETISER, PERIOD
+
+    display = _display(factory, timeline, truth, "palletiser", PALLETISER)
+    server = LogixServer(display, period=PERIOD, lockstep=options.pace == "read")
+    await server.run(options.port, _resumed(options, timeline))
+
+
+async def _lathe(options: argparse.Namespace, factory: Factory, timeline: Timeline, truth: Truth) -> None:
+    from weft.demo.lathe_agent import LatheAgent
+    from weft.demo.lathe_signals import LATHE
+
+    await LatheAgent(_display(factory, timeline, truth, "lathe", LATHE)).run(options.port)
+
+
+async def _inspection(
+    options: argparse.Namespace, factory: Factory, timeline: Timeline, truth: Truth
+) -> None:
+    from weft.demo.inspection_signals import INSPECTION
+    from weft.demo.sparkplug_node import SparkplugNode
+
+    display = _display(factory, timeline, truth, "inspection", INSPECTION)
+    broker, password = _broker(options)
+    await SparkplugNode(display, broker, password=password, host=options.host).run()
+
+
+async def _cart(options: argparse.Namespace, factory: Factory, timeline: Timeline, truth: Truth) -> None:
+    from weft.demo.cart_node import CartNode
+    from weft.demo.cart_signals import CART
+
+    broker, password = _broker(options)
+    await CartNode(_display(factory, timeline, truth, "cart", ()), broker, CART, password=password).run()
+
+
+def _broker(options: argparse.Namespace) -> tuple[SplitResult, str]:
+    """Where it is, and the password there."""
+    password = options.password_file.read_text(encoding="utf-8").strip() if options.password_file else ""
+    return urlsplit(options.broker), password
 
 
 async def _washer(options: argparse.Namespace, factory: Factory, timeline: Timeline, truth: Truth) -> None:
@@ -138,8 +214,7 @@ async def _modbus(
         load=load,
         lockstep=options.pace == "read",
     )
-    shown = last_time(options.truth, options.process)
-    await server.run(options.port, 0 if shown is None else max(0, (shown - timeline.start) // STEP_NS))
+    await server.run(options.port, _resumed(options, timeline))
 
 
 async def _packing(options: argparse.Namespace, factory: Factory, timeline: Timeline, truth: Truth) -> None:
@@ -147,8 +222,7 @@ async def _packing(options: argparse.Namespace, factory: Factory, timeline: Time
     from weft.demo.mqtt_writer import MqttWriter
     from weft.demo.packing_signals import MESSAGES, PACKING, PREFIX
 
-    url = urlsplit(options.broker)
-    password = options.password_file.read_text(encoding="utf-8").strip() if options.password_file else ""
+    url, password = _broker(options)
     writer = MqttWriter(
         url.hostname or "127.0.0.1",
         url.port or 1883,
@@ -167,6 +241,20 @@ async def _packing(options: argparse.Namespace, factory: Factory, timeline: Time
         sensors=PACKING,
     )
     await publisher.run()
+
+
+_SERVE: Final = {
+    "mill": _mill,
+    "washer": _washer,
+    "meters": _meters,
+    "packing": _packing,
+    "lathe": _lathe,
+    "press": _press,
+    "robot": _robot,
+    "inspection": _inspection,
+    "palletiser": _palletiser,
+    "cart": _cart,
+}
 
 
 def _die_with(parent: int) -> None:

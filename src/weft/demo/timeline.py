@@ -60,6 +60,10 @@ class Timeline:
             await anyio.sleep(LOOK)
         return origin
 
+    async def present(self, step: int) -> None:
+        """Waits until the simulated time of ``step`` does not lie in the future."""
+        await anyio.sleep(max(0.0, (self.time_of(step) - time.time_ns()) / 1e9))
+
     def time_of(self, step: int) -> int:
         return self.start + step * STEP_NS
 
