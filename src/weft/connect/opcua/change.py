@@ -33,6 +33,8 @@ _FORMATS: Final = {
     ValueType.DATETIME: "q",
     ValueType.STATUSCODE: "I",
 }
+_DOUBLE: Final = struct.Struct("<d")
+_DOUBLE_BITS: Final = struct.Struct("<q")
 _TAIL: Final = ((0x02, "I"), (0x04, "q"), (0x10, "H"), (0x08, "q"), (0x20, "H"))  # OPC 10000-6, 5.2.2.17
 
 
@@ -131,11 +133,19 @@ class Changes:
         record = form.unpack(reader.data, reader.skip(form.size))
         bits = NULL_INDEX
         if kind < ARRAY and kind not in HEAPED:
-            bits = 0
+            bits = _bits(kind, value)  # a single value that claims to have dimensions
         elif value is not None and not bad:
             bits = len(self.heap)
             self.heap.append(value)
         self.put(handle, kind, bits, form, record, bad)
+
+
+def _bits(kind: int, value: Any) -> int:
+    """A single value of fixed size as a batch has it."""
+    if kind in (ValueType.FLOAT, ValueType.DOUBLE):
+        return int(_DOUBLE_BITS.unpack(_DOUBLE.pack(value))[0])
+    number = int(value or 0)
+    return number - 2**64 if number >= 2**63 else number
 
 
 def read_changes(reader: Reader, n: int) -> Columns:

@@ -372,3 +372,18 @@ def test_arrays_and_guids_by_hand(wire):
     [batch] = wire.decoder().publish(wire.publish_response(change), wire.RECEIVED).batches
     assert batch.values() == [str(unit), [[1, 2], [3, 4]], None, -12, 2**64 - 1]
     assert np.array_equal(batch.type, [14, 4 | ARRAY, 12, 6, 9])
+
+
+@pytest.mark.parametrize("copies", [1, 60])
+def test_a_single_value_that_claims_to_have_dimensions_is_read(wire, copies):
+    """Bit 6 without bit 7 (OPC 10000-6, 5.2.2.16): others pass over it, and so do both of our ways."""
+    items = [
+        struct.pack("<IBBd", 1, 0x01, 0x40 | 11, -1.5),
+        struct.pack("<IBBQ", 2, 0x01, 0x40 | 9, 2**64 - 1),
+        struct.pack("<IBB?", 3, 0x01, 0x40 | 1, True),
+        struct.pack("<IBBf", 4, 0x01, 0x40 | 10, 0.5),
+    ]
+    body = struct.pack("<i", 4 * copies) + b"".join(items) * copies + struct.pack("<i", -1)
+    change = ua.ExtensionObject(TypeId=ua.NodeId(811), Body=body)
+    [batch] = wire.decoder().publish(wire.publish_response(change), wire.RECEIVED).batches
+    assert [row.value for row in batch] == [-1.5, 2**64 - 1, True, 0.5] * copies
