@@ -44,7 +44,7 @@ def read(path: Path, format: str = "auto", *, connection: str = "") -> Draft:
 
 
 # What a table in the place of a text, or a text in the place of a number, ends in.
-_CONFUSED: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+_CONFUSED: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def _taken(path: Path, form: str, reader: Callable[[], Draft]) -> Draft:

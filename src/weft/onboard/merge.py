@@ -16,7 +16,7 @@ import msgspec
 
 from weft import catalog
 from weft.model import Signal
-from weft.onboard.draft import Draft, Line, Note, Row
+from weft.onboard.draft import Draft, Line, Note, Row, worded
 from weft.onboard.toml import table
 from weft.runtime import Invalid, NeedsHuman
 from weft.runtime.files import write_whole
@@ -44,7 +44,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 def merge(draft: Draft, folder: Path, *, name: str, dry_run: bool = False) -> Report:
     """Takes the draft over as ``connections/*.toml`` and ``signals/<name>.csv``, or a number behind
-    the name when there is such a list. Raises Invalid when the plant has mistakes before."""
+    the name when there is such a list. Raises Invalid for a name that leads elsewhere, and when the plant has
+    mistakes before."""
+    if not name or name != worded(name) or name.startswith("."):
+        raise Invalid(f"{name!r} is no name of a list.", remedy="Without slashes, and no dot at its start.")
     loaded = catalog.check(folder)
     if loaded.plant is None:
         raise Invalid(

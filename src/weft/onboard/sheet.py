@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
+from xml.etree.ElementTree import ParseError
 
 import msgspec
 
@@ -19,6 +22,18 @@ from weft.runtime import Invalid
 __all__ = ["read_csv", "read_workbook"]
 
 MOST_ROWS: Final = 250_000
+MOST_UNPACKED: Final = 256 << 20
+# What openpyxl ends in when a part is damaged, missing or something else.
+_NO_WORKBOOK: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    ParseError,
+    OSError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
 # What a column holds -> how people head it (lower case, blanks and signs aside).
 _HEADS: Final = {
     "asset": ("asset", "machine", "equipment", "device", "line", "area", "path", "folder", "group", "anlage", "maschine", "equipo"),
@@ -43,21 +58,36 @@ _MEANS: Final = {head: column for column, heads in _HEADS.items() for head in he
 
 def read_workbook(path: Path, *, connection: str = "") -> Draft:
     """Every sheet whose first filled row is a header with at least a name. Raises Invalid."""
+    draft = Draft()
+    try:
+        _must_unpack(path)
+        for title, rows in _sheets(path):
+            _read(draft, rows, title, connection)
+    except _NO_WORKBOOK as error:
+        raise Invalid(f"{path.name} is no Excel workbook: {error}.") from error
+    return _filled(draft, path.name)
+
+
+def _must_unpack(path: Path) -> None:
+    """Raises Invalid for a workbook that is small only as long as it is packed."""
+    with zipfile.ZipFile(path) as packed:
+        if sum(part.file_size for part in packed.infolist()) > MOST_UNPACKED:
+            raise Invalid(f"{path.name} holds more than {MOST_UNPACKED >> 20} MiB when it is unpacked.")
+
+
+def _sheets(path: Path) -> Iterator[tuple[str, Iterator[list[str]]]]:
     from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
         book = load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, OSError, KeyError, ValueError) as error:
-        raise Invalid(f"{path.name} is no Excel workbook: {error}.") from error
-    draft = Draft()
+    except InvalidFileException as error:  # by the ending of its name
+        raise ValueError(str(error)) from error
     try:
         for sheet in book.worksheets:
-            rows = ([_cell(cell) for cell in row] for row in sheet.iter_rows(values_only=True))
-            _read(draft, rows, sheet.title, connection)
+            yield sheet.title, ([_cell(cell) for cell in row] for row in sheet.iter_rows(values_only=True))
     finally:
         book.close()
-    return _filled(draft, path.name)
 
 
 def read_csv(text: str, *, name: str, connection: str = "") -> Draft:

@@ -1,10 +1,12 @@
 """Files as other products write them, read and merged; what is not taken over is always named."""
 
 import json
+import zipfile
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openpyxl import Workbook
 
 from weft import catalog
 from weft.catalog import skeleton
@@ -503,3 +505,41 @@ def test_what_is_no_number_is_left_or_the_file_refused(tmp_path, name, text):
         assert name in refused.message
     else:
         assert isinstance(draft, Draft)
+
+
+@pytest.mark.parametrize("name", ["../list", "a/b", "..", ".hidden", "", "a\nb"])
+def test_no_name_of_a_list_leads_out_of_the_folder(tmp_path, plant, name):
+    draft = read(written(tmp_path, "t.csv", "connection,name,node\nplc,a,ns=2;s=a\n"))
+    with pytest.raises(Invalid, match="no name of a list"):
+        merge(draft, plant, name=name)
+    assert not list(tmp_path.rglob("*list.csv"))
+
+
+def packed(path, **parts):
+    """A workbook with other content in some of its parts."""
+    book = Workbook()
+    book.active.append(["connection", "name", "node"])
+    book.save(path)
+    with zipfile.ZipFile(path) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in content.items():
+            archive.writestr(name, parts.get(name.rpartition("/")[2].partition(".")[0], data))
+    return path
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b"PK\x03\x04" + bytes(100)),
+        lambda path: packed(path, sheet1=b"<worksheet>"),
+        lambda path: packed(path, workbook=b"<a/>"),
+        lambda path: packed(path, sheet1=b"<worksheet>" + bytes(300 << 20)),
+        lambda path: path.write_bytes(packed(path).read_bytes()[:-100]),
+    ],
+)
+def test_a_damaged_workbook_and_one_that_swells_are_refused(tmp_path, damage):
+    path = tmp_path / "list.xlsx"
+    damage(path)
+    with pytest.raises(Invalid):
+        read(path)
