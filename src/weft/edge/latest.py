@@ -9,6 +9,7 @@ from typing import Any, Final
 import anyio
 import numpy as np
 
+from weft.edge.order import NO_ORDER
 from weft.model import Batch, Flag, Row
 from weft.model.expression import Reading
 from weft.model.quality import BAD_WAITING_FOR_INITIAL_DATA
@@ -66,8 +67,8 @@ class Latest:
         rows = np.flatnonzero((batch.signal >= 0) & (batch.signal < len(self._watched)))
         rows = rows[self._watched[batch.signal[rows]]]
         handles = batch.signal[rows]
-        suspect = (self._flags[handles] & np.uint16(Flag.CLOCK_SUSPECT)) != 0
-        rows = rows[(batch.time[rows] >= self._time[handles]) | suspect]
+        newer = (batch.time[rows] >= self._time[handles]) | self._by_another_clock(batch.flags[rows], handles)
+        rows = rows[newer]
         if not len(rows):
             return []
         if len(rows) > 1:
@@ -75,6 +76,13 @@ class Latest:
             signal = batch.signal[rows][order]
             rows = rows[order[np.append(signal[1:] != signal[:-1], True)]]
         return self._store(batch, rows)
+
+    def _by_another_clock(self, flags: Any, handles: Any) -> Any:
+        """Where the times do not say which is newer: a time that cannot be; or ours before, the source's now. A value
+        that stood still while the line was away has our time, and read again it has an older one of its source."""
+        known = self._flags[handles]
+        ours = ((known & NO_ORDER) != 0) & ((flags & (_OLD | NO_ORDER)) == 0)
+        return ours | ((known & np.uint16(Flag.CLOCK_SUSPECT)) != 0)
 
     def _store(self, batch: Batch, rows: Any) -> list[int]:
         handles = batch.signal[rows]
