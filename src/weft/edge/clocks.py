@@ -68,7 +68,8 @@ class Clocks:
             return
         told = (batch.flags & TELLS_NOTHING) == 0
         if told.any():
-            lag = batch.received - int(batch.time[told].max())
+            newest = batch.time if told.all() else batch.time[told]
+            lag = batch.received - int(newest.max())
             self._lags.setdefault(batch.source, deque(maxlen=WINDOW)).append(lag)
 
     async def run(self, ready: Ready) -> None:

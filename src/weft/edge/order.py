@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from weft.edge.rules import Rules
@@ -27,14 +29,16 @@ class Order:
         return order
 
     def __call__(self, batch: Batch) -> Batch:
-        rows = self.rules.known(batch.signal) & ((batch.flags & NO_ORDER) == 0)
-        if not rows.all():
-            rows = np.flatnonzero(rows)
+        judged = self.rules.known(batch.signal) & ((batch.flags & NO_ORDER) == 0)
+        rows: Any = slice(None) if judged.all() else np.flatnonzero(judged)
         signal, time = batch.signal[rows], batch.time[rows]
-        late = time < self._newest[signal]
+        newest = self._newest[signal]
+        late = time < newest
         if len(time) > 1 and (time[1:] < time[:-1]).any():
             late |= _behind(signal, time)
-        np.maximum.at(self._newest, signal, time)
+            np.maximum.at(self._newest, signal, time)
+        else:  # of one signal's rows the last is written last
+            self._newest[signal] = np.maximum(newest, time)
         if not late.any():
             return batch
         flags = batch.flags.copy()

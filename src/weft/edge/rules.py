@@ -47,6 +47,7 @@ class Rules:
         for signal in listed:
             self._add(signal)
         self.scaled = (self.scale != 1.0) | (self.offset != 0.0)
+        self.typed = self.type != 0
         self.sieved = self.deadband > 0.0
         self.thinned = self.deviation > 0.0
         self.limited = np.isfinite(self.minimum) | np.isfinite(self.maximum)
@@ -63,6 +64,8 @@ class Rules:
 
     def where(self, table: npt.NDArray[np.bool_], batch: Batch) -> npt.NDArray[np.bool_]:
         """Which rows (n) of a batch have a signal marked in ``table``."""
+        if not table.any():  # most plants use few of the rules
+            return np.zeros(len(batch), dtype=np.bool_)
         known = self.known(batch.signal)
         if known.all():
             return table[batch.signal]

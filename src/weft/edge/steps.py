@@ -33,13 +33,14 @@ def check_times(batch: Batch) -> Batch:
 def scale(batch: Batch, rules: Rules) -> Batch:
     """Raw numbers to engineering units, as Double. Signals without scale and offset keep value and type."""
     rows = rules.where(rules.scaled, batch) & is_in(batch.type, frozenset(NUMERIC))
-    if not rows.any():
+    at = np.flatnonzero(rows)
+    if not len(at):
         return batch
-    handles = batch.signal[rows]
-    numbers = batch.take(rows).numbers() * rules.scale[handles] + rules.offset[handles]
+    handles = batch.signal[at]
+    numbers = batch.numbers()[at] * rules.scale[handles] + rules.offset[handles]
     bits, types = batch.bits.copy(), batch.type.copy()
-    bits[rows] = numbers.view(np.int64)
-    types[rows] = ValueType.DOUBLE
+    bits[at] = numbers.view(np.int64)
+    types[at] = ValueType.DOUBLE
     return batch.replace(bits=bits, type=types)
 
 
@@ -62,10 +63,12 @@ def enumerate_states(batch: Batch, rules: Rules) -> Batch:
 def to_type(batch: Batch, rules: Rules) -> Batch:
     """To the type that the plant asks for, where that loses nothing; else the value stays as it came, with
     BadOutOfRange (a number too large) or BadTypeMismatch."""
+    typed = rules.where(rules.typed, batch)
+    if not typed.any():
+        return batch
     wanted = np.zeros(len(batch), dtype=np.uint8)
-    known = rules.known(batch.signal)
-    wanted[known] = rules.type[batch.signal[known]]
-    differs = (wanted != 0) & (wanted != batch.type) & (batch.type != ValueType.NULL)
+    wanted[typed] = rules.type[batch.signal[typed]]
+    differs = typed & (wanted != batch.type) & (batch.type != ValueType.NULL)
     scaled = rules.where(rules.scaled, batch)  # scaling has made these Double on purpose
     differs &= ~scaled
     if not differs.any():

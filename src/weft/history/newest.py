@@ -43,6 +43,7 @@ class Newest:
         self.bits = np.empty(0, np.int64)
         self.status = np.empty(0, np.uint32)
         self.flags = np.empty(0, np.uint16)
+        self._places = np.empty(0, np.intp)  # of the handles below its length, -1 for those not here
         self._heap: dict[int, Any] = {}
         if batch is not None:
             self.update(batch)
@@ -58,6 +59,7 @@ class Newest:
         """As it is now; later updates of either do not reach the other."""
         other = Newest()
         other.signal = self.signal
+        other._places = self._places
         other.highest = self.highest.copy()
         other.measured = self.measured.copy()
         for name in _COLUMNS:
@@ -73,13 +75,13 @@ class Newest:
             batch = batch.take(~suspect)
         if len(batch):
             self._update(batch)
-            self._note_measured(batch)
 
     def _update(self, batch: Batch) -> None:
         """Rows that are all suspect, or all sound."""
-        rows = batch.take(_newest_rows(batch))
-        self._make_room(rows.signal)
-        at = np.searchsorted(self.signal, rows.signal)
+        picked = _newest_rows(batch)
+        rows = batch if len(picked) == len(batch) else batch.take(picked)
+        at = self._places_of(rows.signal)
+        self._note_measured(batch, rows, at)
         self.highest[at] = np.maximum(self.highest[at], rows.time)
         newer = rows.time >= self.time[at]
         if not rows.flags[0] & _SUSPECT:
@@ -90,14 +92,16 @@ class Newest:
             getattr(self, name)[at] = getattr(rows, name)
         self._keep_heap(rows)
 
-    def _note_measured(self, batch: Batch) -> None:
+    def _note_measured(self, batch: Batch, rows: Batch, at: npt.NDArray[np.intp]) -> None:
+        """``rows`` are the newest of the batch, ``at`` their places."""
         real = quality.good(batch.status) & ((batch.flags & _NOT_MEASURED) == 0)
+        if not real.any():
+            return
         if not real.all():
             batch = batch.take(real)
-        if len(batch):
-            rows = _newest_rows(batch)
-            at = np.searchsorted(self.signal, batch.signal[rows])
-            self.measured[at] = np.maximum(self.measured[at], batch.time[rows])
+            rows = batch.take(_newest_rows(batch))
+            at = self._places_of(rows.signal)
+        self.measured[at] = np.maximum(self.measured[at], rows.time)
 
     def late(self, batch: Batch) -> npt.NDArray[np.bool_]:
         """Which rows (n) are not newer than what is known of their signal: an earlier sample of the same
@@ -132,9 +136,17 @@ class Newest:
         rows = Batch(self.signal[at].copy(), *(getattr(self, name)[at].copy() for name in _COLUMNS))
         return self._with_heap(rows) if self._heap else rows
 
+    def _places_of(self, signals: npt.NDArray[np.int32]) -> npt.NDArray[np.intp]:
+        """Where the columns have these signals; room is made for those that are new."""
+        if int(signals.min()) >= 0 and int(signals.max()) < len(self._places):
+            at = self._places[signals]
+            if int(at.min()) >= 0:
+                return at
+        self._make_room(signals)
+        return np.searchsorted(self.signal, signals)
+
     def _make_room(self, signals: npt.NDArray[np.int32]) -> None:
-        known = np.isin(signals, self.signal)
-        if known.all():
+        if np.isin(signals, self.signal).all():
             return
         merged = np.union1d(self.signal, signals)
         at = np.searchsorted(merged, self.signal)
@@ -146,6 +158,9 @@ class Newest:
             new[at] = old
             setattr(self, name, new)
         self.signal = merged
+        dense = merged[(merged >= 0) & (merged < _DENSE)]
+        self._places = np.full(int(dense.max(initial=-1)) + 1, -1, dtype=np.intp)
+        self._places[dense] = np.searchsorted(merged, dense)
 
     def _keep_heap(self, rows: Batch) -> None:
         heaped = rows.on_heap
@@ -168,6 +183,8 @@ def _newest_rows(batch: Batch) -> npt.NDArray[np.intp]:
     ascending = bool((batch.time[1:] >= batch.time[:-1]).all())
     if ascending and int(handles.min()) >= 0 and int(handles.max()) < _DENSE:
         # Ordinary batches come in the order of time: scattering the row numbers leaves each signal's last.
+        if len(handles) == 1 or bool((handles[1:] > handles[:-1]).all()):
+            return np.arange(len(handles))
         rows = np.arange(len(handles))
         last = np.empty(int(handles.max()) + 1, dtype=np.intp)
         last[handles] = rows
