@@ -127,7 +127,7 @@ def test_targets_of_make_exist(page):
 
 
 def test_an_unknown_option_would_be_found():
-    assert [call[0] for call in commands(ROOT / "README.md")] == ["init", "check", "up"]
+    assert [call[0] for call in commands(ROOT / "README.md")] == ["init", "onboard", "up"]
     understand(["up", "--plant", "x", "--port", "8090"])
     for wrong in (["up", "--prot", "1"], ["uo"], ["query"]):
         with pytest.raises(click.UsageError):
