@@ -61,8 +61,9 @@ for command in (discover, onboard, browse, import_, types, write, call):
 def demo(**options: Any) -> None:
     """Run the model factory with Weft on it.
 
-    A CNC mill (OPC UA), a washer and energy meters (Modbus) and a packing machine (MQTT) run as programs of
-    their own; Weft reads them over the network, keeps every value and shows them on a page.
+    A CNC mill and a robot cell (OPC UA), a washer and energy meters (Modbus), a lathe (MTConnect), a press (S7), an
+    inspection station (Sparkplug B), packing (MQTT), a palletiser (EtherNet/IP) and a cart (VDA 5050) run as
+    programs of their own; Weft reads them over the network, keeps every value and shows them on a page.
 
     \b
     Examples:

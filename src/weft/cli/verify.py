@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +24,6 @@ __all__ = ["Verdict", "compare", "verify"]
 PATIENCE: Final = 30.0
 FOR_EVER: Final = 2**62
 SHOWN: Final = 5
-AHEAD: Final = 50  # values that are looked through for one that seems to be missing
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +60,7 @@ async def verify(house: House, folder: Path) -> Verdict:
 
 async def compare(plant: Plant, history: History, folder: Path) -> Verdict:
     """Truth against history as they are now."""
+    now = time.time_ns()
     shown = await anyio.to_thread.run_sync(truth.read, folder)
     site = list(plant.assets)[1]
     expected: dict[str, dict[int, Any]] = {}
@@ -68,24 +70,27 @@ async def compare(plant: Plant, history: History, folder: Path) -> Verdict:
         shown=dict(Counter(row.signal.split("/")[-2] for row in shown)), missing=[], wrong=[], extra=[]
     )
     for path, values in expected.items():
-        await _compare_signal(history, plant.signals[path], values, verdict)
+        await _compare_signal(history, plant.signals[path], values, verdict, now)
     return verdict
 
 
-async def _compare_signal(history: History, signal: Signal, values: dict[int, Any], verdict: Verdict) -> None:
+async def _compare_signal(
+    history: History, signal: Signal, values: dict[int, Any], verdict: Verdict, now: int
+) -> None:
     rows = await _measured(history, signal)
     if rows and all(row.flags & Flag.RECEIVE_TIME for row in rows):
-        _compare_order(signal, values, rows, verdict)
+        # The machine goes on while this is looked at: what was read after its truth was cannot be in it.
+        _compare_order(signal, values, [row for row in rows if row.time <= now], verdict)
         return
     found = {row.time: row.value for row in rows}
     told_again = {row.time for row in rows if row.flags & (Flag.REPEATED | Flag.RECEIVE_TIME)}
-    for time, value in values.items():
-        if time not in found:
-            verdict.missing.append((signal.path, time, repr(value)))
-        elif not _same(found[time], value):
-            verdict.wrong.append((signal.path, time, f"{value!r} is {found[time]!r} in history"))
+    for moment, value in values.items():
+        if moment not in found:
+            verdict.missing.append((signal.path, moment, repr(value)))
+        elif not _same(found[moment], value):
+            verdict.wrong.append((signal.path, moment, f"{value!r} is {found[moment]!r} in history"))
     extra = found.keys() - values.keys() - told_again
-    verdict.extra.extend((signal.path, time, repr(found[time])) for time in extra)
+    verdict.extra.extend((signal.path, moment, repr(found[moment])) for moment in extra)
 
 
 def _compare_order(signal: Signal, values: dict[int, Any], rows: list[Row], verdict: Verdict) -> None:
@@ -93,23 +98,23 @@ def _compare_order(signal: Signal, values: dict[int, Any], rows: list[Row], verd
     values, each once as long as it does not change."""
     true = _runs(sorted(values.items()))
     found = _runs((row.time, row.value) for row in sorted(rows, key=lambda row: row.time))
-    at = 0
-    for time, value in true:
-        ahead = next((i for i in range(at, min(len(found), at + AHEAD)) if _same(found[i][1], value)), None)
-        if ahead is None:
-            verdict.missing.append((signal.path, time, repr(value)))
-            continue
-        verdict.extra.extend((signal.path, *_told(each)) for each in found[at:ahead])
-        at = ahead + 1
-    verdict.extra.extend((signal.path, *_told(each)) for each in found[at:])
+    texts = [repr(value) for _, value in true], [_text(value) for _, value in found]
+    for _, low, high, begin, end in SequenceMatcher(None, *texts, autojunk=False).get_opcodes():
+        if texts[0][low:high] != texts[1][begin:end]:
+            verdict.missing.extend((signal.path, *_told(each)) for each in true[low:high])
+            verdict.extra.extend((signal.path, *_told(each)) for each in found[begin:end])
+
+
+def _text(value: Any) -> str:
+    return repr(tuple(value) if isinstance(value, list) else value)
 
 
 def _runs(samples: Iterable[tuple[int, Any]]) -> list[tuple[int, Any]]:
     """Without those that say the same as the one before."""
     found: list[tuple[int, Any]] = []
-    for time, value in samples:
-        if not found or not _same(found[-1][1], value):
-            found.append((time, value))
+    for sample in samples:
+        if not found or not _same(found[-1][1], sample[1]):
+            found.append(sample)
     return found
 
 

@@ -7,6 +7,6 @@ Nothing here knows Weft beyond its vocabulary: both ends of a connection are nev
 """
 
 from weft.demo import plant, truth
-from weft.demo.field import Field, FieldFailed, Ports
+from weft.demo.field import PROCESSES, Field, FieldFailed, Ports
 
-__all__ = ["Field", "FieldFailed", "Ports", "plant", "truth"]
+__all__ = ["PROCESSES", "Field", "FieldFailed", "Ports", "plant", "truth"]

@@ -23,11 +23,12 @@ from weft.demo.broker import PUBLISHER, STATION, SUBSCRIBER, password_file, prep
 from weft.demo.layout import STATIONS
 from weft.demo.truth import forget
 
-__all__ = ["HOST_ID", "Field", "FieldFailed", "Ports"]
+__all__ = ["HOST_ID", "LINE", "PROCESSES", "Field", "FieldFailed", "Ports"]
 
 FIRST: Final = ("mill", "washer", "meters", "broker")  # these accept connections before the stations start
 SERVERS: Final = (*FIRST, "lathe", "press", "robot", "palletiser")
-PROCESSES: Final = (*FIRST, "packing", *STATIONS)
+LINE: Final = (*FIRST, "packing")
+PROCESSES: Final = (*LINE, *STATIONS)
 LISTENING: Final = ("inspection", "cart")  # at the broker
 HOST_ID: Final = "weft"  # the Sparkplug host application that the inspection station waits for
 PATIENCE: Final = 60.0  # s for all to accept connections
@@ -68,7 +69,8 @@ class Field:
     at the first step until :meth:`release`, and goes on from there when ``start`` was given. It ends after ``until`` simulated seconds; the last state stays.
     ``pace="read"`` makes the Modbus devices wait for their reader instead. ``truth`` is the folder for what was
     really shown (that of an earlier run is deleted), ``folder`` a private one for broker and logs (default: a temporary one). Without ``wait`` the
-    servers are still starting when the block is entered. ``processes`` are those that run at all.
+    servers are still starting when the block is entered. ``processes`` are those that run at all: PROCESSES are all
+    of them, the default is the line of mill, washer and packing with its meters and broker.
 
     A crashed process is started again; one that crashes at every start is given up and told in ``failed``, and
     the others go on. Raises FieldFailed when a server does not come up.
@@ -86,7 +88,7 @@ class Field:
         pace: Literal["time", "read"] = "time",
         hold: bool = False,
         wait: bool = True,
-        processes: Collection[str] = PROCESSES,
+        processes: Collection[str] = LINE,
     ) -> None:
         self.seed = seed
         self.start = time.time_ns() if start is None else start
@@ -155,8 +157,8 @@ class Field:
         return pid
 
     async def up(self, *names: str) -> None:
-        """Waits until these accept connections. Raises FieldFailed."""
-        for name in names:
+        """Waits until these accept connections, those of them that do. Raises FieldFailed."""
+        for name in (name for name in names if name in SERVERS):
             with anyio.move_on_after(PATIENCE) as patience:
                 await self._accepts(name)
             if patience.cancelled_caught:

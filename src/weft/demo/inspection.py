@@ -36,7 +36,7 @@ class Feature(NamedTuple):
 
 
 FEATURES: Final = (
-    Feature("bore", 42.000, 0.0, 62.0),
+    Feature("bore", 42.000, 0.0, 25.0),
     Feature("height", 118.500, 60.0, 60.0),
     Feature("runout", 0.0, 0.0, 30.0),
     Feature("gap", 0.100, 100.0, 40.0),
@@ -90,7 +90,7 @@ class Inspection(Machine):
     def _judge(self, part: Part) -> None:
         gauss = self.random.gauss
         off = (
-            28.0 + 0.4 * part.deviation + gauss(0.0, 3.0),
+            10.0 + 0.4 * part.deviation + gauss(0.0, 3.0),
             gauss(4.0, 9.0),
             part.runout,
             part.gap - 4.0,

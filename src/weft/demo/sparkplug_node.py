@@ -133,6 +133,7 @@ class SparkplugNode:
         """Births of the node and its device, then what was kept meanwhile."""
         if not (self._here and self._link.connected and self._present):
             return
+        self._alive = False  # what changes meanwhile waits until the device is born
         self._forget_present()
         self._seq = 0
         rebirth = Entry(Datatype.BOOLEAN, value=False, time=_now(), name=REBIRTH)
