@@ -1,4 +1,4 @@
-.PHONY: demo test check bench lock clean help
+.PHONY: demo test check bench soak lock clean help
 
 help:           ## what can be made
 	@grep -hE '^[a-z]+: .*##|^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -19,6 +19,10 @@ check:          ## format, lint, types, floors and unit tests: seconds, for whil
 bench:          ## measure, as ratios against peers in one run
 	@tools/setup dev
 	@.venv/bin/weft bench
+
+soak:           ## break everything for an hour or two, count every value, and write docs/explanation/faults.md
+	@tools/setup dev
+	@PYTHONPATH=tests .venv/bin/python -m soak --write docs/explanation/faults.md
 
 lock:           ## resolve the lock files anew
 	@tools/uv pip compile -q --universal --generate-hashes --no-emit-index-url --upgrade \

@@ -50,7 +50,7 @@ async def _one(folder, ones, settings):
         return await campaign.run(folder, name, ones, **settings)
 
 
-async def _faults(options):
+async def _faults(options, record):
     results = []
     for number, (ones, settings) in enumerate(_runs(options.seed, options.short)):
         if options.only and not any(options.only in one.name for one in ones):
@@ -62,18 +62,20 @@ async def _faults(options):
                 print(f"left out: {ones[0].name}, {error}", file=sys.stderr)
                 continue
         results.append(result)
+        record.add(results=[result])
         report.show([result])
         for name, values in result.unmarked.items():
             print(f"  {name}: missing {values[:5]} … {values[-5:]}")
     return results
 
 
-async def _storms(reconnects):
+async def _storms(names, reconnects, record):
     found = []
-    for name in sources.SOURCES:
+    for name in names:
         with tempfile.TemporaryDirectory(prefix="storm", ignore_cleanup_errors=True) as folder:
             async with sources.serving(name, pathlib.Path(folder)) as (port, connect, points):
                 found.append(await storm.storm(name, port, connect, points, reconnects))
+        record.add(storms=found[-1:])
         report.show_storms(found[-1:])
     return found
 
@@ -82,18 +84,22 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m soak", description=__doc__.partition("\n")[0])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--short", action="store_true", help="shorter outages, fewer troubles")
-    parser.add_argument("--only", default="", help="only runs with a trouble of that name")
-    parser.add_argument("--reconnects", type=int, default=RECONNECTS, help="of each storm; 0: none")
+    parser.add_argument("--only", default="", help="only runs with a trouble of that name; - is none")
+    parser.add_argument("--storms", default=",".join(sources.SOURCES), help="whose; empty: none")
+    parser.add_argument("--reconnects", type=int, default=RECONNECTS, help="of each storm")
+    parser.add_argument("--record", type=pathlib.Path, help="a file that keeps the rows of several runs")
     parser.add_argument("--write", type=pathlib.Path, help="the page that is written")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    results = anyio.run(_faults, options)
-    storms = anyio.run(_storms, options.reconnects) if options.reconnects else []
+    record = report.Record(options.record, options.seed, _commit())
+    results = anyio.run(_faults, options, record)
+    names = [name for name in options.storms.split(",") if name]
+    storms = anyio.run(_storms, names, options.reconnects, record)
     report.show(results)
     report.show_storms(storms)
     if options.write:
-        options.write.write_text(report.page(results, storms, options.seed, _commit()), encoding="utf-8")
+        options.write.write_text(record.page(), encoding="utf-8")
     sys.exit(not all(one.ok for one in (*results, *storms)))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from contextlib import asynccontextmanager
@@ -41,10 +40,14 @@ class Recorder:
         """Listens for ever; while the broker is away it tries again."""
         while True:
             peer = Peer(self._port, "soak-recorder")
-            with contextlib.suppress(OSError, EOFError):
+            try:
                 await peer.open("uns/v1/#", "spBv1.0/#")
                 async for topic, payload in peer.messages():
                     self._take(topic, payload)
+            except (OSError, EOFError):
+                pass
+            finally:
+                peer.close()
             await anyio.sleep(0.1)
 
     @asynccontextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["page", "show", "show_storms"]
+__all__ = ["Record", "show", "show_storms"]
 
 FAULTS = (
     "fault",
@@ -22,7 +24,7 @@ FAULTS = (
 STORMS = ("connector", "reconnects", "seconds", "memory KiB", "objects", "descriptors", "tasks", "")
 PAGE = """# What faults cost
 
-Written by `make soak`, seed {seed}, at commit {commit}. `tests/plant/test_faults.py` is the shorter form in `make test`.
+Written by `make soak`, seed {seeds}, at {commits}. `tests/plant/test_faults.py` is the shorter form in `make test`.
 
 Field servers count, each in a process of its own, and write down every value before they show it: OPC UA (asyncua,
 3 counters, 50 a second each), Modbus TCP (a counter of its answers, 10 a second), MQTT on mosquitto (2 counters, up to
@@ -91,14 +93,33 @@ def show_storms(storms):
     _print(STORMS, map(_storm_row, storms))
 
 
-def page(results, storms, seed, commit):
-    return PAGE.format(
-        seed=seed,
-        commit=commit,
-        faults=_markdown(FAULTS, map(_row, results)),
-        reconnects=max((one.reconnects for one in storms), default=0),
-        storms=_markdown(STORMS, map(_storm_row, storms)),
-    )
+class Record:
+    """The rows of runs, kept in a file: a run of the same name takes the place of an older one."""
+
+    def __init__(self, file, seed, commit):
+        self._file, self._from = file, {"seed": seed, "commit": commit}
+        self._rows = {"faults": {}, "storms": {}}
+        if file is not None and file.exists():
+            self._rows = json.loads(file.read_text(encoding="utf-8"))
+
+    def add(self, results=(), storms=()):
+        for result in results:
+            self._rows["faults"][result.name] = {"row": _row(result), **self._from}
+        for one in storms:
+            self._rows["storms"][one.name] = {"row": _storm_row(one), **self._from}
+        if self._file is not None:
+            self._file.write_text(json.dumps(self._rows, indent=1), encoding="utf-8")
+
+    def page(self):
+        faults, storms = (list(self._rows[kind].values()) for kind in ("faults", "storms"))
+        every = faults + storms
+        return PAGE.format(
+            seeds=", ".join(sorted({str(one["seed"]) for one in every})),
+            commits=" and ".join(sorted({one["commit"] for one in every})),
+            faults=_markdown(FAULTS, [one["row"] for one in faults]),
+            reconnects=max((int(one["row"][1]) for one in storms), default=0),
+            storms=_markdown(STORMS, [one["row"] for one in storms]),
+        )
 
 
 def _print(head, rows):

@@ -27,6 +27,7 @@ class Peer:
     def __init__(self, port, name):
         self._port, self._name = port, name
         self._number = 0
+        self._writer = None
 
     async def open(self, *topics):
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
@@ -39,7 +40,8 @@ class Peer:
             await self._send(0x82, b"\x00\x01" + wanted)
 
     def close(self):
-        self._writer.transport.abort()
+        if self._writer is not None:
+            self._writer.transport.abort()
 
     async def publish(self, *messages):
         """``(topic, payload)`` each; returns when the broker has acknowledged all."""
