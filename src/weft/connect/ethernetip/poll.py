@@ -6,20 +6,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final
 
-import anyio
-
 from weft.connect.api import Link, Point
 from weft.connect.ethernetip.address import Address, Config
 from weft.connect.ethernetip.driver import Driver, Result
 from weft.connect.ethernetip.types import BadValue, decode, kind_of
+from weft.connect.rounds import Refusals, Rounds
 from weft.model import Batch, BatchBuilder, Flag, ValueType, quality
-from weft.runtime import Retry
 
 __all__ = ["Cycle", "Poll", "status_of"]
 
-RETRY_REFUSED: Final = 60.0
-SLOWEST: Final = 8
-HIGH: Final = 0.8
 BAD_USER_ACCESS_DENIED: Final = 0x801F0000
 
 # pycomm3 gives faults in words only; the first that is in them counts.
@@ -115,33 +110,23 @@ class Poll:
 
     def __init__(self, config: Config, link: Link, driver: Driver) -> None:
         self._config, self._link, self._driver = config, link, driver
-        self._out: dict[int, float] = {}  # refused, by index, and when to ask again
-        self._stride = 1
-        self._beat = 0
-        self._news = anyio.CancelScope()
+        self._refusals = Refusals(link)
+        self._rounds = Rounds(link, config.interval)
 
     async def run(self) -> None:
         """Until cancelled. Raises Retry."""
-        lost: Retry | None = None
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._watch)
-            try:
-                await self._turn()
-            except Retry as error:  # a group would wrap it
-                lost = error
-            group.cancel_scope.cancel()
-        if lost is not None:
-            raise lost
+        await self._rounds.run(self._turn)
 
     async def _turn(self) -> None:
-        clock, began = self._link.clock, self._link.clock.monotonic()
         flags, cycle, detail = int(Flag.FIRST), Cycle(self._driver, self._link.points), ""
         while True:
             if cycle.points is not self._link.points:
-                self._out.clear()
+                self._refusals.clear()
                 cycle = Cycle(self._driver, self._link.points)
-            await self._ask_again(cycle)
-            batch = await cycle.read(clock.now(), flags | Flag.RECEIVE_TIME)
+            if self._refusals.due():
+                await self._driver.refresh()  # the program may have been loaded anew since
+                self._refusals.ask_again(cycle)
+            batch = await cycle.read(self._link.clock.now(), flags | Flag.RECEIVE_TIME)
             told = f"{len(cycle.points)} signals every {self._config.interval:g} s"
             if told != detail:
                 detail = told
@@ -149,44 +134,5 @@ class Poll:
             if len(batch):
                 self._link.emit(batch)
                 flags = 0
-            self._learn(cycle)
-            self._news = anyio.CancelScope()
-            with self._news:
-                if cycle.points is self._link.points:
-                    await clock.sleep(self._rest(clock.monotonic() - began))
-
-    async def _watch(self) -> None:
-        while True:
-            points = self._link.points
-            await self._link.changed(points)
-            self._news.cancel()
-
-    def _learn(self, cycle: Cycle) -> None:
-        if not cycle.refused:
-            return
-        again = self._link.clock.monotonic() + RETRY_REFUSED
-        for i, (status, reason) in cycle.refused.items():
-            self._out[i] = again
-            self._link.refuse(cycle.points[i], status, reason)
-        cycle.refused = {}
-        cycle.plan([i for i in range(len(cycle.points)) if i not in self._out])
-
-    async def _ask_again(self, cycle: Cycle) -> None:
-        """For what was refused a minute ago; the program may have been loaded anew since."""
-        now = self._link.clock.monotonic()
-        due = [i for i, when in self._out.items() if when <= now]
-        if due:
-            await self._driver.refresh()
-            for i in due:
-                del self._out[i]
-            cycle.plan([i for i in range(len(cycle.points)) if i not in self._out])
-
-    def _rest(self, passed: float) -> float:
-        """Seconds to the next beat, counted from the first: delays do not add up, missed beats are left out. Under
-        pressure only every second, fourth or eighth beat is due."""
-        interval = self._config.interval
-        if passed > self._beat * interval - 0.001:
-            calm = self._link.pressure <= HIGH
-            self._stride = max(self._stride // 2, 1) if calm else min(self._stride * 2, SLOWEST)
-            self._beat = max(self._beat + self._stride, int(passed / interval) + 1)
-        return max(self._beat * interval - passed, 0.0)
+            self._refusals.learn(cycle)
+            await self._rounds.rest(cycle.points)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-import anyio
 from msgspec import Struct
 
 from weft.connect.api import Link, Point
@@ -13,12 +12,11 @@ from weft.connect.modbus.address import Config, DeviceClock
 from weft.connect.modbus.client import Client
 from weft.connect.modbus.frames import DeviceError
 from weft.connect.modbus.layout import clock_time
-from weft.connect.modbus.pace import Pace
 from weft.connect.modbus.plan import Block, Span
 from weft.connect.modbus.reader import Away, Reader
 from weft.connect.modbus.round import Round
+from weft.connect.rounds import Rounds
 from weft.model import Flag, quality
-from weft.runtime import Retry
 
 __all__ = ["Poll"]
 
@@ -55,7 +53,6 @@ class Poll:
     """
 
     def __init__(self, config: Config, link: Link, client: Client, phase: float | None = None) -> None:
-        self._phase = phase
         self._config = config
         self._link = link
         self._reader = Reader(config, link, client)
@@ -65,39 +62,18 @@ class Poll:
         self._last: dict[Block, tuple[int, bytes]] = {}
         self._detail = ""
         self._flags = int(Flag.FIRST)
-        self._news = anyio.CancelScope()
+        self._rounds = Rounds(link, config.interval, phase)
 
     async def run(self) -> None:
         """Until cancelled. Raises Retry."""
-        lost: Retry | None = None
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._watch)
-            try:
-                await self._turn()
-            except Retry as error:  # a group would wrap it
-                lost = error
-            group.cancel_scope.cancel()
-        if lost is not None:
-            raise lost
+        await self._rounds.run(self._turn)
 
     async def _turn(self) -> None:
-        pace = Pace(self._link.clock, self._config.interval, self._phase)
         while True:
             if self._link.points is not self._seen:
                 self._follow(self._link.points)
             await self._cycle()
-            self._news = anyio.CancelScope()
-            with self._news:
-                if self._link.points is self._seen:
-                    await self._link.clock.sleep(pace.rest(self._link.pressure))
-
-    async def _watch(self) -> None:
-        """Ends the rest when there are other points to read."""
-        while True:
-            points = self._link.points
-            if points is not self._seen:
-                self._news.cancel()
-            await self._link.changed(points)
+            await self._rounds.rest(self._seen)
 
     def _follow(self, points: Sequence[Point]) -> None:
         self._seen = points
