@@ -11,6 +11,7 @@ import anyio
 from weft.destinations.opcua.codes import Refused, code
 from weft.destinations.opcua.desk import Desk
 from weft.destinations.opcua.nodes import VALUE, Node
+from weft.destinations.opcua.portions import Pile, Portions
 from weft.destinations.opcua.ranges import cut, parse
 from weft.destinations.opcua.request import Request
 from weft.destinations.opcua.session import Session
@@ -26,7 +27,6 @@ from weft.ua.variant import BadEncoding, Reader
 __all__ = ["MOST_NODES", "Attributes"]
 
 MOST_NODES: Final = 10_000
-_MOST_BYTES: Final = 32 << 20
 _MOST_WRITES: Final = 1000
 _READ: Final = int(ua.ObjectIds.ReadResponse_Encoding_DefaultBinary)
 _WRITE: Final = int(ua.ObjectIds.WriteResponse_Encoding_DefaultBinary)
@@ -36,9 +36,10 @@ _KINDS: Final = {type_name(kind): int(kind) for kind in ValueType}
 
 
 class Attributes:
-    def __init__(self, space: Space, desk: Desk) -> None:
+    def __init__(self, space: Space, desk: Desk, portions: Portions) -> None:
         self._space = space
         self._desk = desk
+        self._portions = portions
 
     def read(self, request: Request) -> None:
         body = request.body
@@ -53,14 +54,14 @@ class Attributes:
         if _negative(age):
             raise Refused(code.BadMaxAgeInvalid)
         writes = request.session.writes
-        found, size = [], 0
-        for id, attribute, part, encoding in wanted:
+        found = Pile()
+
+        def read(one: tuple[str, int, str | None, str]) -> None:
+            id, attribute, part, encoding = one
             sample = self.sample(id, attribute, part, encoding, writes)
-            found.append(sample.data_value(stamps if attribute == VALUE else 3))
-            size += len(found[-1])
-            if size > _MOST_BYTES:
-                raise Refused(code.BadResponseTooLarge)
-        request.answer_raw(_READ, count.to_bytes(4, "little") + b"".join(found) + _NO_DIAGNOSTICS)
+            found.add(sample.data_value(stamps if attribute == VALUE else 3))
+
+        self._portions.take(request, wanted, read, lambda: request.answer_raw(_READ, found.array()))
 
     def sample(self, id: str, attribute: int, range: str | None, encoding: str, writes: bool) -> Sample:
         """The newest state of any attribute of any node."""

@@ -101,6 +101,8 @@ class Connection:
             await work(request)
         except Refused as refused:
             self.fault(request.id, request.handle, refused.status)
+        except FAULTS as error:
+            self._failed(request, error)
         finally:
             self.busy -= 1
 
@@ -160,8 +162,11 @@ class Connection:
             log.debug("request refused", peer=self.address, why=str(refused))
             self.fault(message.id, request.handle, refused.status)
         except FAULTS as error:
-            log.warning("request failed", peer=self.address, kind=request.kind, failure=repr(error)[:200])
-            self.fault(message.id, request.handle, int(code.BadInternalError))
+            self._failed(request, error)
+
+    def _failed(self, request: Request, error: BaseException) -> None:
+        log.warning("request failed", peer=self.address, kind=request.kind, failure=repr(error)[:200])
+        self.fault(request.id, request.handle, int(code.BadInternalError))
 
     def _refuse(self, refused: Refused) -> None:
         if refused.status == code.Good:

@@ -25,6 +25,7 @@ from weft.destinations.opcua.methods import Methods
 from weft.destinations.opcua.monitoring import Monitoring
 from weft.destinations.opcua.pipe import Login as Account
 from weft.destinations.opcua.pipe import Rejected, Wish
+from weft.destinations.opcua.portions import Portions
 from weft.destinations.opcua.request import Request
 from weft.destinations.opcua.session import Sessions
 from weft.destinations.opcua.space import Space
@@ -99,8 +100,9 @@ class Server:
         act(request)
 
     def _table(self) -> dict[str, _Service]:
-        attributes = Attributes(self.space, self.desk)
-        view, login = View(self.space), self._login
+        portions = Portions()
+        attributes = Attributes(self.space, self.desk, portions)
+        view, login = View(self.space, portions), self._login
         monitoring = Monitoring(self.space, attributes, self.watch)
         free: dict[str, Callable[[Request], None]] = {
             "GetEndpoints": login.get_endpoints,

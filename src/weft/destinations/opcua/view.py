@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from weft.destinations.opcua.codes import Refused, code
 from weft.destinations.opcua.nodes import Node, Reference
+from weft.destinations.opcua.portions import Pile, Portions
 from weft.destinations.opcua.request import Request
 from weft.destinations.opcua.session import Session
 from weft.destinations.opcua.space import Space
@@ -19,7 +20,6 @@ _BROWSE: Final = int(ua.ObjectIds.BrowseResponse_Encoding_DefaultBinary)
 _NEXT: Final = int(ua.ObjectIds.BrowseNextResponse_Encoding_DefaultBinary)
 _MOST_NODES: Final = 10_000
 _MOST_AT_ONCE: Final = 10_000  # references of one node in one answer
-_MOST_BYTES: Final = 32 << 20
 _MOST_ELEMENTS: Final = 100
 _MOST_TARGETS: Final = 1000
 _NOTHING: Final = b"\xff\xff\xff\xff"
@@ -38,8 +38,9 @@ class _Wanted(NamedTuple):
 
 
 class View:
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, portions: Portions) -> None:
         self._space = space
+        self._portions = portions
 
     def browse(self, request: Request) -> None:
         body = request.body
@@ -57,14 +58,14 @@ class View:
             raise Refused(code.BadViewIdUnknown)
         if not wanted:
             raise Refused(code.BadNothingToDo)
-        session = request.session
-        found, size = [], 0
-        for one in wanted:
-            found.append(self._browsed(session, one, min(most, _MOST_AT_ONCE)))
-            size += len(found[-1])
-            if size > _MOST_BYTES:
-                raise Refused(code.BadResponseTooLarge)
-        request.answer_raw(_BROWSE, len(found).to_bytes(4, "little") + b"".join(found) + _NOTHING)
+        session, most = request.session, min(most, _MOST_AT_ONCE)
+        found = Pile()
+        self._portions.take(
+            request,
+            wanted,
+            lambda one: found.add(self._browsed(session, one, most)),
+            lambda: request.answer_raw(_BROWSE, found.array()),
+        )
 
     def browse_next(self, request: Request) -> None:
         body, session = request.body, request.session
@@ -93,8 +94,13 @@ class View:
             raise Refused(code.BadNothingToDo)
         if len(paths) > _MOST_NODES:
             raise Refused(code.BadTooManyOperations)
-        results = [self._translated(path) for path in paths]
-        request.answer(ua.TranslateBrowsePathsToNodeIdsResponse(Results=results))
+        results: list[Any] = []
+        self._portions.take(
+            request,
+            paths,
+            lambda path: results.append(self._translated(path)),
+            lambda: request.answer(ua.TranslateBrowsePathsToNodeIdsResponse(Results=results)),
+        )
 
     def register(self, request: Request) -> None:
         """The ids are as good as they are: their order is kept and nothing changes."""
