@@ -91,6 +91,33 @@ class Derived:
         received = batch.received or int(batch.time.max())
         return found.build(source=DERIVED, sequence=batch.sequence, received=received)
 
+    def unknown(self) -> set[int]:
+        """Handles of inputs of which nothing was heard, and of what was never computed."""
+        inputs = {handle for formula in self._formulas for handle in formula.inputs}
+        return (inputs - self._newest.keys()) | {f.handle for f in self._formulas if f.last == NEVER}
+
+    def seed(self, newest: Batch) -> Batch | None:
+        """What is kept of those from before: a formula that is new, or was away while an input changed, has its
+        present value at once and not only after the next change. None when all stand as they did."""
+        if not self._formulas:
+            return None
+        kept = dict(zip(newest.signal.tolist(), newest.time.tolist(), strict=True))
+        rows = np.array([handle not in self._newest for handle in newest.signal.tolist()], dtype=np.bool_)
+        rows &= (newest.flags & np.uint16(Flag.CLOCK_SUSPECT)) == 0
+        if rows.any():
+            self._newest |= {
+                handle: _tail(track) for handle, track in self._tracks(newest.take(rows)).items()
+            }
+        tracks, found = dict(self._newest), BatchBuilder()
+        for formula in self._formulas:
+            if formula.last == NEVER:
+                formula.last = kept.get(formula.handle, NEVER)
+            inputs = [tracks[handle] for handle in formula.inputs if handle in tracks]
+            if len(inputs) == len(formula.inputs) and any(t.time[-1] > formula.last for t in inputs):
+                self._compute(formula, tracks, found)
+        self._newest = {handle: _tail(track) for handle, track in tracks.items()}
+        return found.build(source=DERIVED) if len(found) else None
+
     def _tracks(self, batch: Batch) -> dict[int, _Track]:
         batch = batch.sort()
         numbers, values = batch.numbers(), batch.values()

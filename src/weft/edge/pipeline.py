@@ -84,10 +84,13 @@ class Edge:
             self._enqueue(Waiting(batch, None))
 
     def seed(self, snapshot: Callable[[list[int]], Batch]) -> None:
-        """Asks for the newest kept samples of signals that somebody needs to know and that have not been heard."""
-        unknown = self.treatment.latest.unknown()
-        if unknown:
-            self.treatment.seed(snapshot(unknown))
+        """Asks for the newest kept samples of signals that somebody needs to know and that have not been heard; what
+        is derived from them and not kept yet is published."""
+        unknown = self.treatment.unknown()
+        derived = self.treatment.seed(snapshot(unknown)) if unknown else None
+        if derived is not None:
+            self._derivations += 1
+            self._enqueue(Waiting(derived.replace(sequence=self._derivations), None))
 
     @property
     def waiting(self) -> int:

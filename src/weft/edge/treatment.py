@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
+import numpy as np
+
 from weft.edge.checks import Checks
 from weft.edge.derived import Derived, inputs_of
 from weft.edge.door import Door
@@ -14,7 +16,7 @@ from weft.edge.order import Order
 from weft.edge.rules import Rules
 from weft.edge.sieve import Sieve
 from weft.edge.steps import check_times, enumerate_states, scale, to_type
-from weft.model import Batch, Event, Flag, Signal
+from weft.model import Batch, Event, Flag, Signal, concat
 from weft.model.expression import BadExpression, parse
 from weft.model.sources import SILENCE
 from weft.runtime import Clock
@@ -71,9 +73,22 @@ class Treatment:
         """The same for what was only read to know it: nothing is published."""
         self._know(self.normalise(batch))
 
-    def seed(self, batch: Batch) -> None:
-        """What history knows of signals of which nothing has been heard yet; it is as old as it says."""
-        self.latest.take(batch.replace(flags=batch.flags | Flag.HISTORY))
+    def unknown(self) -> list[int]:
+        """Handles of which somebody needs to know the newest sample, and nothing has been heard."""
+        return sorted({*self.latest.unknown(), *self._derived.unknown()})
+
+    def seed(self, batch: Batch) -> Batch | None:
+        """What history knows of these; it is as old as it says. Gives what follows from it that is not kept yet."""
+        heard = [row for handle in batch.signal.tolist() if (row := self.latest.row(handle)) is not None]
+        known = {row.signal for row in heard}
+        kept = batch.take(np.array([handle not in known for handle in batch.signal.tolist()], dtype=np.bool_))
+        self.latest.take(kept.replace(flags=kept.flags | Flag.HISTORY))
+        derived = self._derived.seed(concat([Batch.of(heard), kept]))  # what was heard is the newer one
+        if derived is None:
+            return None
+        derived = self._checks(to_type(derived.replace(received=self._clock.now()), self.rules))
+        self.notice(self.latest.take(derived))
+        return self._thin(derived)
 
     def normalise(self, batch: Batch) -> Batch:
         """The steps that remember nothing, in their order, and whether it can be believed."""
