@@ -125,12 +125,15 @@ class Session:
         """Says good-bye (with MQTT 5.0 and ``with_will``, the broker publishes the will all the same) and lets the broker hang up: a socket that is closed while the broker still sends takes
         our last acknowledgements with it. The broker keeps the session unless it was a clean one."""
         connection = self._client._connection  # noqa: SLF001  # disconnect() closes at once
+        alive = self._opened and self._lost is None
         with anyio.move_on_after(FAREWELL, shield=True):
-            if self._opened and self._lost is None:
+            if alive:
                 connection.send_disconnect(reason_code=DISCONNECT_WITH_WILL if with_will else 0)
                 while self._lost is None:
                     await self._news.wait()
         self._end(Retry("The session was closed."))  # what is stored later is acknowledged to nobody
+        if connection is not None and not alive:
+            self._transport.abort()  # else disconnect() waits for a broker that stands still to take what is left
         with anyio.move_on_after(FAREWELL, shield=True):
             try:
                 await self._client.disconnect()

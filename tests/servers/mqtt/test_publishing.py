@@ -5,11 +5,12 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 from anyio.abc import SocketAttribute
+from faults import Proxy
 from servers.connect.mqtt.broker import packet, running
 
 from weft.mqtt.broker import Broker
 from weft.mqtt.outgoing import Publication, Will
-from weft.mqtt.session import Session
+from weft.mqtt.session import FAREWELL, Session
 from weft.runtime import Denied, Invalid, Retry
 
 pytestmark = pytest.mark.anyio
@@ -172,3 +173,14 @@ async def test_the_limits_of_the_broker_are_kept():
             await session.publish("t", b"x" * 300, qos=0)
         session.abort()
         await session.close()
+
+
+async def test_a_lost_session_does_not_wait_for_a_broker_that_stands_still(tmp_path):
+    async with running(tmp_path) as broker, Proxy(broker.port) as proxy:
+        session = await opened(proxy.port, "leaver")
+        proxy.stall()
+        with anyio.move_on_after(0.5):  # what nobody reads stays in the socket's buffers and in ours
+            await session.publish_many(Publication("t", bytes(1 << 20), 0) for _ in range(100))
+        session._end(Retry("silent"))
+        with anyio.fail_after(FAREWELL / 2):
+            await session.close()
