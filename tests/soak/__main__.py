@@ -56,11 +56,13 @@ async def _faults(options, record):
         if options.only and not any(options.only in one.name for one in ones):
             continue
         with tempfile.TemporaryDirectory(prefix="soak", ignore_cleanup_errors=True) as folder:
+            result = None
             try:
                 result = await _one(pathlib.Path(folder) / str(number), ones, settings)
-            except disk.NotAllowed as error:
-                print(f"left out: {ones[0].name}, {error}", file=sys.stderr)
-                continue
+            except* (disk.NotAllowed, TimeoutError, AssertionError) as error:
+                print(f"did not run: {ones[0].name}, {error.exceptions}", file=sys.stderr)
+        if result is None:
+            continue
         results.append(result)
         record.add(results=[result])
         report.show([result])

@@ -112,7 +112,7 @@ class World:
                 await self.start(name)
             for name in ("modbus", "opcua", "publisher"):
                 await self.start(name)
-            await until(self._all_heard, 40)
+            await until(self._all_heard, 120)
             self.begun = time.time_ns()
             yield self
 
