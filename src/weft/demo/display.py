@@ -35,6 +35,7 @@ class Display:
         self._path = path
         self._shown: dict[str, Value] = {}
         self._held: dict[str, int] = {}  # what somebody wrote stands until the machine obeys at that step
+        self._written = 0  # ns UTC of the last write whose protocol has no time
 
     @property
     def time(self) -> int:
@@ -64,8 +65,11 @@ class Display:
         """Writes into the truth what is shown with ``time``."""
         self._truth.show(Shown(f"{self._path}/{s.name}", time, s.true_type, s.true(raw)) for s, raw in shown)
 
-    def wrote(self, sensor: Sensor[Any], value: Value, time: int) -> None:
-        """Somebody outside wrote what ``sensor`` shows; ``time`` in ns UTC. The machine obeys a moment later."""
+    def wrote(self, sensor: Sensor[Any], value: Value, time: int | None = None) -> None:
+        """Somebody outside wrote what ``sensor`` shows; ``time`` in ns UTC, where the protocol has one. The machine
+        obeys a moment later."""
+        if time is None:  # between this step and the next one
+            time = self._written = max(self._written, self.time) + 1
         self._held[sensor.name] = self.command(sensor.command, value)
         self._shown[sensor.name] = value
         self.tell([(sensor, value)], time)

@@ -93,7 +93,7 @@ class LogixServer:
         for sensor in self._display.sensors:
             if sensor.command and self._places[sensor.name] == (spot.tag, spot.offset):
                 (value,) = struct.unpack_from("<f", spot.tag.data, spot.offset)
-                self._display.wrote(sensor, value, self._display.time)
+                self._display.wrote(sensor, value)
 
     def _place(self, sensor: Sensor[Any]) -> tuple[Tag, int]:
         """The tag and the byte in it; tags are made as the sensors come."""

@@ -54,13 +54,15 @@ class Block(Server):
         self.memory = bytearray(size)
         self.guard = threading.Lock()
         self.unread: set[int] = set()
-        self.written: list[int] = []
+        self.written: list[tuple[int, bytes]] = []
         self.register_area(SrvArea.DB, number, self.memory)
 
     def put(self, image: bytes, used: set[int]) -> None:
         """A new picture of the whole block at once, of which ``used`` are to be read."""
         with self.guard:
             self.memory[:] = image
+            for start, data in self.written:  # not yet looked at: it must not be lost
+                self.memory[start : start + len(data)] = data
             self.unread = set(used)
 
     def _handle_read_area(self, request: dict[str, Any], client_address: tuple[str, int]) -> bytes:
@@ -80,7 +82,7 @@ class Block(Server):
         with self.guard:
             done: bool = super()._write_to_memory_area(area, db_number, start, write_data)
             if done and db_number == self._number:
-                self.written.append(start)
+                self.written.append((start, bytes(write_data)))
         return done
 
 
@@ -137,13 +139,12 @@ class S7Server:
             await anyio.sleep(0.05)
             with self._server.guard:
                 written, self._server.written = self._server.written, []
-                memory = bytes(self._server.memory)
-            for start in written:
+            for start, data in written:
                 sensor = self._writable.get(start)
-                if sensor is not None:
-                    (value,) = struct.unpack_from(f">{_CODES[sensor.address['type']]}", memory, start)
-                    self._image[start : start + 4] = memory[start : start + 4]
-                    self._display.wrote(sensor, value, self._display.time)
+                if sensor is not None and len(data) == len(_bytes(sensor)):
+                    (value,) = struct.unpack(f">{_CODES[sensor.address['type']]}", data)
+                    self._image[start : start + len(data)] = data
+                    self._display.wrote(sensor, value)
 
 
 def _bytes(sensor: Sensor[Any]) -> Sequence[int]:

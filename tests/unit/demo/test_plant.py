@@ -10,12 +10,33 @@ import pytest
 from weft import catalog
 from weft.demo import Ports, plant
 from weft.demo.factory import Factory
-from weft.demo.layout import MILL_PATH, PACKING_PATH, meter_sensors, washer_sensors
+from weft.demo.layout import (
+    MILL_PATH,
+    PACKING_PATH,
+    PATHS,
+    STATIONS,
+    meter_sensors,
+    station_sensors,
+    washer_sensors,
+)
 from weft.demo.mill_signals import MILL
 from weft.demo.packing_signals import PACKING
+from weft.demo.plant_stations import DERIVED
 from weft.demo.toml import table
 
-PORTS = Ports(mill=4840, washer=1502, meters=1503, broker=1884, password="file:/run/weft.password")
+PORTS = Ports(
+    mill=4840,
+    washer=1502,
+    meters=1503,
+    broker=1884,
+    lathe=5000,
+    press=1102,
+    robot=4841,
+    palletiser=44818,
+    stations=STATIONS,
+    password="file:/run/weft.password",
+)
+LINE = Ports(mill=4840, washer=1502, meters=1503, broker=1884, password="file:/run/weft.password")
 
 
 @pytest.fixture
@@ -43,8 +64,41 @@ def test_every_sensor_is_a_signal_of_the_plant(folder):
     known = [f"{MILL_PATH}/{s.name}" for s in MILL] + [f"{PACKING_PATH}/{s.name}" for s in PACKING]
     known += [path for path, _ in washer_sensors()]
     known += [path for meter in range(4) for path, _ in meter_sensors(meter)]
+    known += [f"{PATHS[name]}/{s.name}" for name in STATIONS for s in station_sensors(name)]
+    known += [f"{PATHS[name]}/{signal}" for name, signals in DERIVED.items() for signal in signals]
     assert sorted(signals_of(folder)) == sorted(known)
-    assert len(known) == len(set(known)) > 80
+    assert len(known) == len(set(known)) > 200
+
+
+def test_without_its_stations_the_folder_has_the_line_alone(tmp_path):
+    plant.write(tmp_path, LINE)
+    assert {path.stem for path in (tmp_path / "connections").iterdir()} == {
+        "mill",
+        "washer",
+        "meters",
+        "packing",
+    }
+    assert len(list(signals_of(tmp_path))) == 96
+    assert catalog.load(tmp_path).findings == []
+
+
+def test_what_may_be_written_has_its_range(folder):
+    def write(type, signal):
+        return load(folder / "types" / f"{type}.toml")["signals"][signal]["write"]
+
+    assert write("robot", "speed-override")["maximum"] == 100.0
+    assert (write("press", "force-setpoint")["minimum"], write("press", "force-setpoint")["step"]) == (
+        400.0,
+        100.0,
+    )
+    assert write("palletiser", "speed-setpoint")["logic"] is True
+    written = {
+        f"{type.stem}/{name}"
+        for type in (folder / "types").iterdir()
+        for name, signal in load(type)["signals"].items()
+        if "write" in signal
+    }
+    assert written == {"robot/speed-override", "press/force-setpoint", "palletiser/speed-setpoint"}
 
 
 def test_connections_have_the_ports(folder):
@@ -55,6 +109,12 @@ def test_connections_have_the_ports(folder):
     assert load(folder / "connections" / "meters.toml")["modbus"]["port"] == 1503
     mqtt = load(folder / "connections" / "packing.toml")["mqtt"]
     assert (mqtt["port"], mqtt["password"]) == (1884, "file:/run/weft.password")
+    assert load(folder / "connections" / "lathe.toml")["mtconnect"]["url"] == "http://127.0.0.1:5000"
+    assert load(folder / "connections" / "press.toml")["s7"]["port"] == 1102
+    assert load(folder / "connections" / "robot.toml")["opcua"]["endpoint"].endswith(":4841/model-factory")
+    assert load(folder / "connections" / "palletiser.toml")["ethernetip"]["port"] == 44818
+    assert load(folder / "connections" / "inspection.toml")["sparkplug"]["port"] == 1884
+    assert load(folder / "connections" / "cart.toml")["vda5050"]["port"] == 1884
 
 
 def test_a_faster_field_is_polled_faster(tmp_path):
@@ -127,4 +187,5 @@ def test_the_page_counts_right():
         "washer": len(washer_sensors()),
         "meters": meters,
         "packing": len(PACKING),
+        **{name: len(station_sensors(name)) for name in STATIONS},
     }
