@@ -48,6 +48,11 @@ class Encoded:
         return bytes(self._type + struct_to_binary(self.RequestHeader) + self._parameters)
 
 
+def _is_chunk(data: bytes) -> bool:
+    """Exactly one, whole."""
+    return _HEADER <= len(data) <= MAX_CHUNK and int.from_bytes(data[4:8], "little") == len(data)
+
+
 class Channel(UASocketProtocol):
     """One connection. ``fault`` says why it was closed from this side, or what the peer gave as its reason."""
 
@@ -57,19 +62,26 @@ class Channel(UASocketProtocol):
         self._inbox = bytearray()
 
     def data_received(self, data: bytes) -> None:
+        if not self._inbox and _is_chunk(data) and not self._closing:  # mostly: then nothing is copied
+            self._hand_over(data)
+            return
         self._inbox += data
         while len(self._inbox) >= _HEADER and not self._closing:
             size = int.from_bytes(self._inbox[4:8], "little")
             if not _HEADER <= size <= MAX_CHUNK:
                 self._end(f"a chunk of {size} bytes; at most {MAX_CHUNK} are accepted")
             elif len(self._inbox) >= size:
-                chunk = bytes(self._inbox[:size])
+                with memoryview(self._inbox) as inbox:
+                    chunk = bytes(inbox[:size])
                 del self._inbox[:size]
-                self._process_received_data(chunk)
-                if self._closing and not self.fault:
-                    self.fault = "something that is not OPC UA"
+                self._hand_over(chunk)
             else:
                 return
+
+    def _hand_over(self, chunk: bytes) -> None:
+        self._process_received_data(chunk)
+        if self._closing and not self.fault:
+            self.fault = "something that is not OPC UA"
 
     def _send_request(
         self, request: Any, timeout: float = 1, message_type: Any = ua.MessageType.SecureMessage
