@@ -110,6 +110,21 @@ class _Patient(H11Protocol):
             self._deadline = None
 
 
+_REFUSAL: Final = b"A request says its length once: Content-Length or Transfer-Encoding.\n"
+
+
+async def _refuse_two_lengths(send: Send) -> None:
+    """A proxy before us may believe the other one, and take for a body what we take for the next request
+    (RFC 9112, 6.3)."""
+    headers = [
+        (b"content-type", b"text/plain"),
+        (b"content-length", b"%d" % len(_REFUSAL)),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": 400, "headers": headers})
+    await send({"type": "http.response.body", "body": _REFUSAL, "more_body": False})
+
+
 class _Leaving:
     """Tells endless answers (event streams) that the caller is gone once the server is to stop."""
 
@@ -118,6 +133,10 @@ class _Leaving:
         self._leaving = leaving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}:
+            await _refuse_two_lengths(send)
+            return
+
         async def receive_or_leave() -> Any:
             message: Any = {"type": "http.disconnect"}
 

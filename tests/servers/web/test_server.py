@@ -150,3 +150,23 @@ async def test_nonsense_is_answered_or_hung_up_and_the_rest_goes_on(access, byte
             assert answer.startswith(b"HTTP/1.1 4")
         async with httpx.AsyncClient(base_url=address) as client:
             assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_a_request_that_says_its_length_twice_is_refused_and_ends_its_connection(access):
+    """A proxy that believes Content-Length would pass the second request off as a body."""
+    smuggled = (
+        b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 64\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + HEALTHZ
+    )
+    async with serving(access) as address:
+        port = int(address.rpartition(":")[2])
+        async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+            await stream.send(smuggled)
+            answer = b""
+            try:
+                while True:
+                    answer += await stream.receive()
+            except (anyio.EndOfStream, anyio.BrokenResourceError):
+                pass
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.count(b"HTTP/1.1") == 1

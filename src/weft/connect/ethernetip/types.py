@@ -71,7 +71,9 @@ def encode(value: Any, name: str, count: int | None) -> bytes:
             raise BadValue("bytes are needed")
         return bytes(value)
     if name in {"STRING", "SHORT_STRING"}:
-        text = str(value).encode("latin-1", "replace")
+        text = value.encode("latin-1", "replace") if isinstance(value, str) else None
+        if text is None or len(text) >= 1 << (8 if name == "SHORT_STRING" else 16):
+            raise BadValue(f"{value!r:.80} is no {name}")
         return len(text).to_bytes(1 if name == "SHORT_STRING" else 2, "little") + text
     values = value if count is not None else [value]
     try:

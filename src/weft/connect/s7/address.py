@@ -153,6 +153,14 @@ class Place(Struct, frozen=True):
     def encode(self, value: Any) -> bytes:
         """The bytes of a value; of a text the length that there is and the characters, without the room they have.
         Raises BadValue."""
+        try:
+            return self._encode(value)
+        except (ArithmeticError, TypeError, ValueError) as error:
+            raise (
+                error if isinstance(error, BadValue) else BadValue(f"{value!r:.80} is no {self.name}")
+            ) from None
+
+    def _encode(self, value: Any) -> bytes:
         if self.count is None:
             return self._element(value)
         if not isinstance(value, (list, tuple)) or len(value) != self.count:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -175,15 +175,28 @@ class Sparkplug:
             if metric is not None:
                 place = write.point.address
                 messages.setdefault((place.group, place.node, place.device), []).append(metric)
-        for (group, node, device), metrics in messages.items():
-            topic, payload = commands.command(group, node, device, metrics, now)
-            await session.publish(topic, payload, qos=0)
-        if messages:
-            with anyio.move_on_after(self._config.timeout) as scope:
-                await session.confirm()
-            if scope.cancelled_caught:
-                return [status or quality.BAD_TIMEOUT for status in statuses]
+        if messages and not await self._sent(session, messages, now):
+            return [status or quality.BAD_TIMEOUT for status in statuses]
         return statuses
+
+    async def _sent(
+        self, session: Session, messages: Mapping[tuple[str, str, str], list[Metric]], now: int
+    ) -> bool:
+        """Whether the broker surely has them. Raises Retry when nothing at all was sent."""
+        written = 0
+        with anyio.move_on_after(self._config.timeout):
+            try:
+                for (group, node, device), metrics in messages.items():
+                    topic, payload = commands.command(group, node, device, metrics, now)
+                    await session.publish(topic, payload, qos=0)
+                    written += 1
+                await session.confirm()
+            except Retry:
+                if not written:
+                    raise
+                return False  # the connection was lost behind them: they may have arrived
+            return True
+        return False
 
     @staticmethod
     def _metric(host: Host, write: Write, now: int) -> tuple[Metric | None, int]:

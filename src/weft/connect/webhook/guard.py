@@ -30,7 +30,8 @@ class Guard:
         if self._header == "authorization":
             scheme, _, given = given.partition(" ")
             given = given.strip() if scheme.lower() == "bearer" else ""
-        if not hmac.compare_digest(given.encode(), self._token):
+        # A header is decoded as Latin-1: this is what was sent, and senders mean UTF-8.
+        if not hmac.compare_digest(given.encode("latin-1"), self._token):
             raise Denied("The token is missing or wrong.", remedy=f"Send it in the header {self._header}.")
 
     def check_signature(self, headers: Mapping[str, str], body: bytes) -> None:

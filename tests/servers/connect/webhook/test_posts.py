@@ -200,3 +200,11 @@ async def test_a_half_sent_body_does_not_hold_the_others():
             await stream.send(b"POST /press HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{")
             assert (await curl(f"{url}/press", {"v": 1}))[0] == 202
             assert b" 408 " in await stream.receive()
+
+
+async def test_a_token_of_any_letters_is_meant_as_utf8(monkeypatch):
+    monkeypatch.setenv("TOKEN", "schlüssel-ключ")
+    link = Recorder([point(0, "force")])
+    async with listening(link, token="env:TOKEN") as url:
+        status, _ = await curl(f"{url}/press", {"force": 1}, "Authorization: Bearer schlüssel-ключ")
+    assert status == 202

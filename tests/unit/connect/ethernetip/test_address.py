@@ -85,3 +85,10 @@ def test_whatever_bytes_there_are_they_are_a_value_or_refused(data, name, offset
 )
 def test_faults_have_a_status(fault, status):
     assert status_of(fault) == status
+
+
+@pytest.mark.parametrize("name", ["STRING", "SHORT_STRING"])
+@pytest.mark.parametrize("value", [1, 10**400, None, ["a"], b"a", "a" * 70_000])
+def test_only_a_text_that_fits_is_written_as_one(name, value):
+    with pytest.raises(BadValue):
+        encode(value, name, None)

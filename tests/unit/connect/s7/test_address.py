@@ -127,3 +127,17 @@ def test_no_bytes_do_anything_but_an_answer_or_a_refusal(data):
     for answer in (data, b"\x32\x03\0\0\0\x01" + data):
         with contextlib.suppress(BadPdu, RequestError):
             reads(answer, 1, [Item(0x84, 1, 0, 4)])
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+@pytest.mark.parametrize(
+    "value", [[1], ["a"], [], {}, None, b"x", float("nan"), float("inf"), 2**70, 10**400, "\0" * 300, -1, "x"]
+)
+def test_whatever_is_written_is_bytes_or_refused(name, value):
+    where = "DB1.DBX0.0" if name == "BOOL" else "DB1.DBB0"
+    with contextlib.suppress(BadValue):
+        assert isinstance(Address(at=where, type=name, **_room(name)).place.encode(value), bytes)
+
+
+def _room(name):
+    return {"length": 10} if name in {"STRING", "WSTRING"} else {}

@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.connect.api import Point
-from weft.connect.sparkplug import Address
+from weft.connect.api import Point, Write
+from weft.connect.sparkplug import Address, Config, Sparkplug
 from weft.connect.sparkplug.host import Host
 from weft.connect.sparkplug.tally import Tally
-from weft.model import Flag, ValueType, concat
+from weft.model import Flag, ValueType, concat, quality
 from weft.mqtt.broker import Message
+from weft.runtime import Retry
 from weft.sparkplug.encode import encode
 from weft.sparkplug.payload import Metric, Payload, PropertySet, PropertyValue, Template
 
@@ -314,3 +315,33 @@ def test_a_thousand_metrics_in_columns():
     assert (batch.time == (ms + np.arange(1000)) * 10**6).all()
     reading.read(edge.dead(), now=START + 60 * S)
     assert reading.batches[-1].numbers().tolist() == values
+
+
+class Cut:
+    """A session whose connection is lost after so many messages."""
+
+    def __init__(self, after):
+        self.left = after
+
+    async def publish(self, topic, payload, qos):
+        if not self.left:
+            raise Retry("the connection is lost")
+        self.left -= 1
+
+    async def confirm(self):
+        raise Retry("the connection is lost")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("after", [0, 1])
+async def test_a_command_whose_connection_is_lost_behind_it_may_have_happened(after):
+    reading = Reading()
+    reading.read(*Edge().born())
+    connector = Sparkplug(Config(host="localhost"))
+    connector._session, connector._host = Cut(after), reading.host
+    order = [Write(POINTS[1], 5)]
+    if after:
+        assert list(await connector.write(order)) == [quality.BAD_TIMEOUT]
+    else:
+        with pytest.raises(Retry):
+            await connector.write(order)
