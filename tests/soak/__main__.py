@@ -86,7 +86,8 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m soak", description=__doc__.partition("\n")[0])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--short", action="store_true", help="shorter outages, fewer troubles")
-    parser.add_argument("--only", default="", help="only runs with a trouble of that name; - is none")
+    parser.add_argument("--only", default="", help="only runs with a trouble of that name")
+    parser.add_argument("--no-faults", action="store_true", help="storms only")
     parser.add_argument("--storms", default=",".join(sources.SOURCES), help="whose; empty: none")
     parser.add_argument("--reconnects", type=int, default=RECONNECTS, help="of each storm")
     parser.add_argument("--record", type=pathlib.Path, help="a file that keeps the rows of several runs")
@@ -95,7 +96,7 @@ def main():
     logging.disable(logging.CRITICAL)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     record = report.Record(options.record, options.seed, _commit())
-    results = anyio.run(_faults, options, record)
+    results = [] if options.no_faults else anyio.run(_faults, options, record)
     names = [name for name in options.storms.split(",") if name]
     storms = anyio.run(_storms, names, options.reconnects, record)
     report.show(results)
