@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import os
+import pathlib
+import signal
 import subprocess
 import sys
 
@@ -11,12 +15,14 @@ import anyio
 import pytest
 from asyncua import ua
 from plant import chains
-from plant.houses import FOR_EVER, all_up, living, until
+from plant.houses import FOR_EVER, Program, all_up, living, until
+from plant.typed import descendants
 from servers.connect.opcua.conftest import Peer
 
-from weft.bus import after
+from weft.bus import NatsBus, NatsServer, after
 from weft.history.columns import from_table
 from weft.model import Flag
+from weft.runtime.settings import state_dir
 
 pytestmark = pytest.mark.anyio
 
@@ -69,8 +75,8 @@ async def variables(client):
 
 
 def last(house, name):
-    signal = house.plant().signals.get(f"weft/test/line/{name}")
-    rows = list(house.history.snapshot([signal.handle])) if signal else []
+    found = house.plant().signals.get(f"weft/test/line/{name}")
+    rows = list(house.history.snapshot([found.handle])) if found else []
     return rows[0] if rows else None
 
 
@@ -231,3 +237,73 @@ async def parent(client):
         if (await n.read_browse_name()).Name == "Commands"
     ]
     return f"nsu=urn:peer:plant;{node.nodeid.to_string().partition(';')[2]}"
+
+
+async def test_what_a_rule_did_without_the_bus_is_written_down_after_a_kill(tmp_path, field):
+    """The bus is held down, a rule goes on acting, Weft is killed; afterwards every intent is in the stream."""
+    rails = signals("write = { maximum = 90.0 }", "write = { logic = true }")
+    folder = plant(tmp_path, field)
+    rule = (
+        'when = "{line/speed} > 50"\nset = { "line/fan" = "{line/speed} + 1" }\nelse = { "line/fan" = 0 }\n'
+    )
+    chains.write(folder, assets__line=chains.asset("line", "field", rails), logic__cool=rule)
+    program = Program(folder, tmp_path / "log")
+    async with chains.client(field.url) as client:
+        there = await variables(client)
+        program.start()
+        try:
+            await program.answers()
+            await there.set("counter0", 60)
+            await reaches(there, 61)
+            await anyio.sleep(0.5)  # what is done while the bus is there takes its way
+            async with anyio.create_task_group() as group:
+                group.start_soon(held_down, program)
+                await until(lambda: not buses(program))
+                await anyio.sleep(0.3)  # the lost connection is noticed
+                for speed, fan in ((0, 0), (70, 71), (1, 0), (80, 81)):
+                    await there.set("counter0", speed)
+                    await reaches(there, fan)
+                program.kill()
+                group.cancel_scope.cancel()
+            assert (folder / ".weft" / "diary").exists()
+            program.start()
+            await program.answers()
+            await until(lambda: not (folder / ".weft" / "diary").exists())
+        finally:
+            program.kill()
+    found = [event.data["value"] for event in await requested(folder)]
+    assert [value for value in found if value != 0] == [61, 71, 81]
+    assert found.count(0) >= 2
+
+
+async def reaches(there, wanted):
+    async def there_is():
+        return await there.value("counter2") == wanted
+
+    await until(there_is, 10)
+
+
+def buses(program):
+    return [
+        pid for pid in descendants(program.process.pid)
+        if b"nats-server" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]  # fmt: skip
+
+
+async def held_down(program):
+    """Kills the bus again and again."""
+    while True:
+        with contextlib.suppress(OSError):
+            for pid in buses(program):
+                os.kill(pid, signal.SIGKILL)
+        await anyio.sleep(0.02)
+
+
+async def requested(folder):
+    async with NatsServer(state_dir(folder) / "bus") as server, NatsBus.connect(server.address) as bus:
+        with anyio.move_on_after(2):
+            found = []
+            async with bus.subscribe("events.v1.weft.command.requested.>", start=after(0)) as stream:
+                while True:
+                    found += [message.body for message in await stream.next(100)]
+    return found

@@ -15,7 +15,7 @@ from litestar.params import FromQuery, JSONBody
 from weft.bus import Bus, Message, escape
 from weft.catalog import Plant
 from weft.connect import Line
-from weft.edge import Commands, Edge, doors
+from weft.edge import Commands, Diary, Edge, doors
 from weft.model import Call, Command, Outcome
 from weft.model.event import new_id
 from weft.model.quality import BAD, BAD_INVALID_ARGUMENT, BAD_TIMEOUT, UNCERTAIN, status_name
@@ -72,6 +72,7 @@ def make(
     *,
     plant: Callable[[], Plant],
     lines: Mapping[str, Line],
+    diary: Diary | None = None,
 ) -> Commands:
     """The one way of commands of a house."""
     return Commands(
@@ -87,6 +88,7 @@ def make(
         deadline=settings.deadline,
         readback=settings.readback_seconds,
         per_minute=settings.per_minute,
+        diary=diary,
     )
 
 

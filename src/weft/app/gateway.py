@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from weft.app import commands
 from weft.bus import Bus
 from weft.catalog import Connection, Plant
 from weft.connect import Line
-from weft.edge import Clocks, Edge, Logic
+from weft.edge import Clocks, Diary, Edge, Logic
 from weft.model import Batch, Rule
 from weft.model.sources import HEALTH
 from weft.runtime import Clock, Service
@@ -19,7 +21,8 @@ __all__ = ["Gateway"]
 
 class Gateway:
     """``plant`` and ``lines`` are those of now; ``home`` gives the asset path under which a connection publishes,
-    ``runs`` says whether a connection is this Weft's now."""
+    ``runs`` says whether a connection is this Weft's now. ``diary`` is a file for what local logic does while the
+    bus is ``away``."""
 
     def __init__(
         self,
@@ -31,6 +34,8 @@ class Gateway:
         lines: Mapping[str, Line],
         home: Callable[[str], str],
         runs: Callable[[Connection], bool],
+        diary: Path,
+        away: Callable[[], bool],
     ) -> None:
         own = settings["edge"]
         self._plant = plant
@@ -43,7 +48,11 @@ class Gateway:
             queue_bytes=own.queue_bytes,
             flush_seconds=own.flush_seconds,
         )
-        self.commands = commands.make(bus, self.edge, settings["commands"], clock, plant=plant, lines=lines)
+        self._diary = Diary(diary, away=away)
+        self._keep_diary = partial(self._diary.run, bus, clock)
+        self.commands = commands.make(
+            bus, self.edge, settings["commands"], clock, plant=plant, lines=lines, diary=self._diary
+        )
         latest, tell = self.edge.treatment.latest, self.edge.tell
         self.logic = Logic(clock=clock, latest=latest, execute=self.commands.execute, tell=tell)
         self.clocks = Clocks(
@@ -68,6 +77,7 @@ class Gateway:
         return [
             Service("edge", self.edge.run),
             Service("logic", self.logic.run),
+            Service("diary", self._keep_diary),
             Service("clocks", self.clocks.run),
             *self._door,
         ]

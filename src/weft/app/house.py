@@ -81,6 +81,8 @@ class House:
             lines=running,
             home=self._home,
             runs=self._runs,
+            diary=self.state / "diary",
+            away=lambda: not self.bus.is_up,
         )
         self._edge, self.commands = self._gateway.edge, self._gateway.commands
         self._lines = self._make_lines(running)

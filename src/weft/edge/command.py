@@ -18,6 +18,7 @@ from weft.bus import Bus
 from weft.catalog import Plant
 from weft.connect import Line, Point, Write
 from weft.edge import guard
+from weft.edge.diary import Diary
 from weft.edge.fresh import Fresh, leaves
 from weft.edge.guard import Refused
 from weft.edge.latest import Latest
@@ -69,6 +70,7 @@ class Commands:
     ``plant`` and ``lines`` are those of now; ``latest`` knows the newest samples; ``look`` normalises what was
     read and makes it known there. ``fresh`` is how old in seconds a value may be that a guard rail relies on,
     ``deadline`` bounds the connector, ``readback`` how long to wait until the field shows what was written.
+    ``diary`` keeps what local logic does while the bus is away.
     """
 
     def __init__(
@@ -86,13 +88,14 @@ class Commands:
         deadline: float = 5.0,
         readback: float = 2.0,
         per_minute: int = 120,
+        diary: Diary | None = None,
     ) -> None:
         self._clock = clock
         self._plant = plant
         self._lines = lines
         self._policy = policy
         self._deadline = deadline
-        self._record = Record(bus, clock=clock, tell=tell)
+        self._record = Record(bus, clock=clock, tell=tell, diary=diary)
         self._fresh = Fresh(
             clock=clock,
             lines=lines,
@@ -285,7 +288,7 @@ class Commands:
         before = self._fresh.value_of(signal)
         data = {"why": command.reason, "before": before, "raw": number, "approved": approved_by}
         if command.via == LOGIC:
-            self._record.intend_here(command, data)
+            await self._record.intend_here(command, data)
         else:
             earlier = await self._record.intend(command, data)
             if earlier is not None:

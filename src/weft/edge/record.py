@@ -9,6 +9,7 @@ import anyio
 import msgspec
 
 from weft.bus import Bus, Draft, escape, events_subject, since
+from weft.edge.diary import Diary
 from weft.edge.guard import Refused, digest
 from weft.model import Call, Command, Event, Kind, Outcome
 from weft.model.quality import BAD_INVALID_ARGUMENT, BAD_RESOURCE_UNAVAILABLE, BAD_TIMEOUT, status_name
@@ -26,12 +27,21 @@ PATIENCE: Final = 2.0  # for the bus to take an intent
 
 
 class Record:
-    """Intents and results of commands. ``tell`` queues what the bus does not take at once."""
+    """Intents and results of commands. ``tell`` queues what the bus does not take at once; while it is away,
+    ``diary`` keeps that safe on disk."""
 
-    def __init__(self, bus: Bus, *, clock: Clock, tell: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        clock: Clock,
+        tell: Callable[[Event], None],
+        diary: Diary | None = None,
+    ) -> None:
         self._bus = bus
         self._clock = clock
         self._tell = tell
+        self._diary = diary
 
     async def intend(self, command: Command | Call, data: dict[str, Any]) -> Outcome | None:
         """Returns None once the intent is as safe as the bus promises; the outcome when the same id was carried
@@ -47,9 +57,9 @@ class Record:
             ) from None
         return await self._earlier(command) if ack.duplicate else None
 
-    def intend_here(self, command: Command | Call, data: dict[str, Any]) -> None:
+    async def intend_here(self, command: Command | Call, data: dict[str, Any]) -> None:
         """The same for local logic, which must work while the bus is away: the intent is queued for it."""
-        self._tell(self._event(Kind.COMMAND_REQUESTED, command, data))
+        await self._keep(self._event(Kind.COMMAND_REQUESTED, command, data))
 
     async def done(self, command: Command | Call, outcome: Outcome) -> None:
         data: dict[str, Any] = {"status": status_name(outcome.status), "code": outcome.status}
@@ -69,6 +79,10 @@ class Record:
                 await self._bus.publish(_draft(event))
         except (Retry, NotFound, TimeoutError) as error:
             log.warning("the result of a command waits for the bus", id=event.data["id"], because=str(error))
+            await self._keep(event)
+
+    async def _keep(self, event: Event) -> None:
+        if self._diary is None or not await self._diary.write(event):
             self._tell(event)
 
     def _event(self, kind: str, command: Command | Call, data: dict[str, Any]) -> Event:
