@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from asyncua.ua.uaerrors import UaStatusCodeError
 
-from weft.connect.opcua.types import Types
+from weft.connect.opcua.types import Types, above
 from weft.model import ValueType
 from weft.runtime import get_logger
 from weft.ua.definition import MOST_FIELDS, OPTIONAL, PLAIN, UNION, Definition, Field
@@ -64,24 +64,8 @@ class Structures:
             return None
 
     async def _type_of(self, encoding: NodeId) -> str | None:
-        request = ua.BrowseRequest()
-        request.Parameters.RequestedMaxReferencesPerNode = 1
-        request.Parameters.NodesToBrowse = [
-            ua.BrowseDescription(
-                NodeId=encoding,
-                BrowseDirection=ua.BrowseDirection.Inverse,
-                ReferenceTypeId=ua.NodeId(ua.ObjectIds.HasEncoding),
-                IncludeSubtypes=True,
-                NodeClassMask=ua.NodeClass.DataType,
-                ResultMask=ua.BrowseResultMask.None_,
-            )
-        ]
-        answer = await self._session.call(request, ua.BrowseResponse)
-        references = answer.Results[0].References if answer.Results else None
-        if not references:
-            return None
-        above = references[0].NodeId
-        return str(ua.NodeId(above.Identifier, above.NamespaceIndex, above.NodeIdType).to_string())
+        found = await above(self._session, encoding, ua.ObjectIds.HasEncoding)
+        return None if found is None else str(found.to_string())
 
     async def _define(self, data_type: str, depth: int) -> Definition | None:
         """Of a data type; a structure that holds itself, or what cannot be described, is None."""

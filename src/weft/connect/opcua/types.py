@@ -3,7 +3,7 @@ Duration are what they are subtypes of (OPC 10000-3, 5.8; 10000-6, 5.1.2)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from weft.model import ValueType
 from weft.ua.stack import NodeId, ua
@@ -11,7 +11,7 @@ from weft.ua.stack import NodeId, ua
 if TYPE_CHECKING:
     from weft.connect.opcua.session import Session
 
-__all__ = ["Types"]
+__all__ = ["Types", "above"]
 
 DEEPEST: Final = 20
 _ABSTRACT: Final = {
@@ -48,28 +48,31 @@ class Types:
                 return ValueType.INT32
             if 1 <= number <= ValueType.DIAGNOSTICINFO:
                 return int(number)
-            above = await self._above(node)
-            if above is None:
+            parent = await above(self._session, node, ua.ObjectIds.HasSubtype)
+            if parent is None:
                 break
-            node = above
+            node = parent
         return ValueType.VARIANT
 
-    async def _above(self, node: NodeId) -> Any:
-        request = ua.BrowseRequest()
-        request.Parameters.RequestedMaxReferencesPerNode = 1
-        request.Parameters.NodesToBrowse = [
-            ua.BrowseDescription(
-                NodeId=node,
-                BrowseDirection=ua.BrowseDirection.Inverse,
-                ReferenceTypeId=ua.NodeId(ua.ObjectIds.HasSubtype),
-                IncludeSubtypes=True,
-                NodeClassMask=ua.NodeClass.DataType,
-                ResultMask=ua.BrowseResultMask.None_,
-            )
-        ]
-        answer = await self._session.call(request, ua.BrowseResponse)
-        references = answer.Results[0].References if answer.Results else None
-        if not references:
-            return None
-        above = references[0].NodeId
-        return ua.NodeId(above.Identifier, above.NamespaceIndex, above.NodeIdType)
+
+async def above(session: Session, node: NodeId, reference: int) -> NodeId | None:
+    """The first data type that refers to ``node`` by ``reference`` (a number of OPC UA's own namespace), such as what
+    it is a subtype of. Raises UaStatusCodeError."""
+    request = ua.BrowseRequest()
+    request.Parameters.RequestedMaxReferencesPerNode = 1
+    request.Parameters.NodesToBrowse = [
+        ua.BrowseDescription(
+            NodeId=node,
+            BrowseDirection=ua.BrowseDirection.Inverse,
+            ReferenceTypeId=ua.NodeId(reference),
+            IncludeSubtypes=True,
+            NodeClassMask=ua.NodeClass.DataType,
+            ResultMask=ua.BrowseResultMask.None_,
+        )
+    ]
+    answer = await session.call(request, ua.BrowseResponse)
+    references = answer.Results[0].References if answer.Results else None
+    if not references:
+        return None
+    found = references[0].NodeId
+    return ua.NodeId(found.Identifier, found.NamespaceIndex, found.NodeIdType)
