@@ -24,6 +24,11 @@ soak:           ## break everything for an hour or two, count every value, and w
 	@tools/setup dev
 	@PYTHONPATH=tests .venv/bin/python -m soak --write docs/explanation/faults.md
 
+fuzz:           ## look for inputs that break a decoder, guided by coverage: `make fuzz seconds=600`
+	@tools/setup dev
+	@tools/uv pip install -q --python .venv/bin/python --no-deps --target .cache/fuzz/atheris atheris==3.0.0
+	@PYTHONPATH=tests:.cache/fuzz/atheris .venv/bin/python -m fuzz.campaign --seconds $(or $(seconds),60)
+
 lock:           ## resolve the lock files anew
 	@tools/uv pip compile -q --universal --generate-hashes --no-emit-index-url --upgrade \
 	    --python-version 3.11 --custom-compile-command "make lock" pyproject.toml -o requirements.lock

@@ -1,4 +1,4 @@
-"""The coverage-guided run over all decoders: ``make fuzz``, or ``python -m fuzz.campaign [--seconds N] [NAME…]``.
+"""The coverage-guided run over all decoders: ``make fuzz``, or ``python -m fuzz.campaign [--seconds N] [--inputs N] [NAME…]``.
 
 Two targets at a time, each in a process of its own with bounds on time and memory. Inputs that reach something new
 are kept in .cache/fuzz/corpus and are where the next run begins; one that breaks something is written to
@@ -23,13 +23,13 @@ _STAT = re.compile(r"^(?:stat|weft)::(\w+):\s+([\d.]+)$", re.MULTILINE)
 _COVERED = re.compile(r" cov: (\d+) ft: (\d+) corp: (\d+)")
 
 
-def run(name: str, seconds: int) -> dict[str, Any]:
+def run(name: str, seconds: int, runs: int) -> dict[str, Any]:
     """Fuzzes one target and says what came of it."""
     corpus, found = HOME / "corpus" / name, HOME / "found" / name
     for folder in (corpus, found):
         folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "fuzz.one", name, str(corpus)]
-    options = [f"-max_total_time={seconds}", f"-artifact_prefix={found}/"]
+    options = [f"-max_total_time={seconds}", f"-runs={runs}", f"-artifact_prefix={found}/"]
     with (HOME / f"{name}.log").open("w") as log:
         done = subprocess.run([*command, *options], stderr=log, stdout=log, check=False)
     said = (HOME / f"{name}.log").read_text(errors="replace")
@@ -68,13 +68,16 @@ def row(result: dict[str, Any]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("names", nargs="*", choices=[[], *TARGETS])
     chosen = parser.parse_args()
     print("| decoder | inputs | a second | branches | lines reached | slowest, ms | memory, MB | found |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     failed = False
     with ThreadPoolExecutor(2) as pool:
-        for result in pool.map(lambda name: run(name, chosen.seconds), chosen.names or TARGETS):
+        for result in pool.map(
+            lambda name: run(name, chosen.seconds, chosen.inputs), chosen.names or TARGETS
+        ):
             print(row(result), flush=True)
             failed |= result["failed"]
     return int(failed)

@@ -13,6 +13,7 @@ from weft.connect.mtconnect.router import Router
 from weft.connect.mtconnect.tally import Tally as ItemTally
 from weft.connect.shdr import Address
 from weft.connect.shdr.address import PARTS, Category
+from weft.connect.shdr.index import Index
 from weft.connect.shdr.reader import Reader
 from weft.connect.shdr.tally import Tally
 from weft.model import decode, encode
@@ -47,13 +48,18 @@ def _shdr_seeds() -> list[bytes]:
     return [b"\0" + line for line in lines] + [b"\7" + b"".join(lines).replace(b"\n", b"\r\n")]
 
 
+INDEX = Index(POINTS, "", lambda *_: None)
+
+
 def _shdr_run(data: bytes) -> None:
-    reader = Reader(POINTS, "", lambda *_: None, Tally("fuzz"))
+    reader = Reader((), "", lambda *_: None, Tally("fuzz"))
+    reader._index = INDEX  # to make it takes longer than to read a line
     for piece in pieces(data):
         batch = reader.feed(piece, NOW)
         assert len(decode(encode(batch))) == len(batch)  # type: ignore[arg-type]  # a batch comes back as one
     reader.feed(b"\n", NOW)
-    reader.follow(POINTS[::2])
+    if data[:1] == b"\xff":
+        reader.follow(POINTS[::2])
 
 
 PROBE = b"""<?xml version="1.0"?><MTConnectDevices xmlns="urn:mtconnect.org:MTConnectDevices:2.0"><Header

@@ -104,11 +104,13 @@ def _publish_seeds() -> list[bytes]:
     return [b"\0" + seed for seed in seeds] + [bytes((200,)) + seed for seed in seeds[4:40]]
 
 
+HANDLES = Handles()
+for _number in range(1, 400):
+    HANDLES.give(_number)
+
+
 def _decoder() -> Decoder:
-    handles = Handles()
-    for number in range(1, 400):
-        handles.give(number)
-    return Decoder(handles, KNOWN)
+    return Decoder(HANDLES, KNOWN)
 
 
 def _publish_run(data: bytes) -> None:

@@ -135,8 +135,10 @@ def _toml_run(data: bytes) -> None:
 
 
 TABLE = (
-    b"asset,name,connection,type,unit,address.register,write.minimum,states\nmill,speed,line,Double,r/min,1,0,\n"
-    b'mill,"a ""b""",line,Int32,,2,,"0=off|1=on"\n',
+    (
+        b"asset,name,connection,type,unit,address.register,write.minimum,states\nmill,speed,line,Double,r/min,1,0,\n"
+        b'mill,"a ""b""",line,Int32,,2,,"0=off|1=on"\n'
+    ),
     b"asset;name;connection;maximum;step\nmill;x;line;1,5;yes\n;;\nmill;y;line;z;no\n",
     b"asset\tname\tlabels\nmill\tx\ta=b\n",
 )

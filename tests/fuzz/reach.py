@@ -34,7 +34,7 @@ def reached(decoders: Sequence[str], target: Target, inputs: Sequence[bytes]) ->
     return {
         "lines": sum(map(len, known.values())),
         "reached": sum(len(lines & seen[file]) for file, lines in known.items()),
-        "inputs": len(inputs),
+        "corpus": len(inputs),
     }
 
 

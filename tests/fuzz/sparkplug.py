@@ -126,7 +126,7 @@ def _host_seeds() -> list[bytes]:
     births = [encode(Payload(NOW + 1, _metrics(named=True), seq)) for seq in (0, 1)]
     death = encode(Payload(NOW, [Metric(name="bdSeq", datatype=4, field=11, value=0)]))
     seeds = [b"\3" + part for part in data] + [b"\0" + births[0], b"\1" + births[1], b"\4" + death]
-    return seeds + [b"\5" + encode(Payload(NOW, [], 2)), b"\2" + data[0]]
+    return [*seeds, b"\x05" + encode(Payload(NOW, [], 2)), b"\x02" + data[0]]
 
 
 def _host_run(data: bytes) -> None:
