@@ -26,6 +26,7 @@ class EtherNetIp:
 
     Config: ClassVar[type[msgspec.Struct]] = CipConfig
     Address: ClassVar[type[msgspec.Struct]] = CipAddress
+    forgets: ClassVar[bool] = True
 
     def __init__(self, config: CipConfig) -> None:
         self.config = config

@@ -27,6 +27,7 @@ class S7:
 
     Config: ClassVar[type[msgspec.Struct]] = S7Config
     Address: ClassVar[type[msgspec.Struct]] = S7Address
+    forgets: ClassVar[bool] = True
 
     def __init__(self, config: S7Config) -> None:
         self.config = config
