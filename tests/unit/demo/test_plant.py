@@ -79,7 +79,7 @@ def test_without_its_stations_the_folder_has_the_line_alone(tmp_path):
         "packing",
     }
     assert len(list(signals_of(tmp_path))) == 96
-    assert catalog.load(tmp_path).findings == []
+    assert not catalog.load(tmp_path).findings
 
 
 def test_what_may_be_written_has_its_range(folder):
