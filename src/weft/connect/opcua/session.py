@@ -26,6 +26,8 @@ from weft.ua.stack import NodeId, ua
 
 __all__ = ["Session", "discover", "session"]
 
+SHORTEST: Final = 30.0  # s: an outage that the session outlives in any case
+SPARE: Final = 30.0  # s: for coming back after it
 _GOODBYE: Final = 1.0
 _SHORTEST_LIFETIME: Final = 10.0  # s: whatever the server says, the channel is not renewed more often
 _START_TIME: Final = ua.NodeId(ua.ObjectIds.Server_ServerStatus_StartTime)
@@ -123,7 +125,7 @@ async def session(config: Config, facts: Facts | None = None) -> AsyncIterator[S
     """An activated session. With ``facts`` it is the one that they tell of where that is possible, and it is left
     behind open: what is subscribed in it lives on. Without, it is closed. Raises Retry or NeedsHuman."""
     dialogue = Dialogue(config.endpoint, config.timeout)
-    dialogue.session_timeout = int(1000 * (max(config.outage_budget, 30.0) + 30.0))
+    dialogue.session_timeout = int(1000 * (max(config.outage_budget, SHORTEST) + SPARE))
     dialogue.name = dialogue.description = "Weft"
     dialogue.product_uri = "urn:weft"
     opened = Session(config, dialogue)

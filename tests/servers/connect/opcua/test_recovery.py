@@ -8,6 +8,7 @@ import pytest
 from faults import Proxy
 
 from weft.connect import LineState
+from weft.connect.opcua.subscription import Subscription
 from weft.model import Flag, concat
 
 pytestmark = pytest.mark.anyio
@@ -193,5 +194,36 @@ async def test_cuts_at_node_opcua(node_peer, kit):
             await watch.until(lambda: watch.status.state is LineState.UP)
             await reach(watch, 200)
     for handle in range(3):
+        check(counted(watch.batches, handle))
+    assert not gaps(watch)
+
+
+async def test_a_subscription_that_outlives_its_session_is_taken_over(node_peer, kit, monkeypatch):
+    """The session's time runs out during the cut, the subscription's does not: TransferSubscriptions, then what its
+    queues hold."""
+    monkeypatch.setattr("weft.connect.opcua.session.SHORTEST", 1.0)
+    monkeypatch.setattr("weft.connect.opcua.session.SPARE", 0.5)
+    taken = []
+    transfer = Subscription.transfer
+
+    async def noted(self):
+        await transfer(self)
+        taken.append(self.id)
+
+    monkeypatch.setattr(Subscription, "transfer", noted)
+    await node_peer.tell("tick", "20", "3", "0")
+    async with Proxy(int(node_peer.url.rpartition(":")[2])) as proxy:
+        config = kit.config(f"opc.tcp://127.0.0.1:{proxy.port}", outage_budget=1.0, queue_size=2000)
+        points = kit.points("counter0", "counter1", space="nsu=urn:node:plant;s=", sampling_interval=0.0)
+        async with kit.line(config, points) as watch:
+            await reach(watch, 20)
+            proxy.cut()
+            await watch.until(lambda: watch.status.state is LineState.DOWN)
+            await anyio.sleep(4)
+            proxy.resume()
+            await watch.until(lambda: watch.status.state is LineState.UP)
+            await reach(watch, 250)
+    assert len(taken) == 1
+    for handle in range(2):
         check(counted(watch.batches, handle))
     assert not gaps(watch)
