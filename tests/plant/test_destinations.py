@@ -16,6 +16,7 @@ from servers.connect.mqtt.broker import running as mosquitto
 from servers.connect.opcua.conftest import Peer, node_opcua
 
 from weft.bus import after
+from weft.model import Command
 
 __all__ = ["node_opcua"]  # a fixture
 
@@ -203,3 +204,39 @@ async def test_nobody_writes_through_a_door_that_is_shut(tmp_path, field, node_o
         speed = source.get_node(ua.NodeId("counter0", await source.get_namespace_index("urn:peer:plant")))
         assert await speed.read_value() == -1
         assert await commands(house) == [("refused", "opcua", "BadUserAccessDenied")]
+
+
+async def test_one_plant_commands_another_over_sparkplug(tmp_path, field, broker):
+    """The near plant's guard rails decide; Sparkplug has no answer, so the far one believes only what comes back."""
+    near = chains.write(
+        tmp_path / "near",
+        settings=DOORS,
+        connections__field=chains.opcua(field.url),
+        assets__line=GUARDED,
+        destinations__spb=chains.edge(broker.port),
+    )
+    speed = chains.far("weft.test.line", "speed", 'type = "Int64"\nwrite = {}\n')
+    far = chains.write(
+        tmp_path / "far",
+        connections__near=chains.host(broker.port),
+        assets__copy=chains.asset("copy", "near", {"speed": speed}),
+    )
+    async with living(near) as giver, living(far) as taker, chains.client(field.url) as source:
+        await until(lambda: all_up(giver) and all_up(taker) and chains.sending(giver))
+        handle = taker.plant().signals["weft/test/copy/speed"].handle
+        await until(lambda: len(taker.history.snapshot([handle])))
+        counter = source.get_node(ua.NodeId("counter0", await source.get_namespace_index("urn:peer:plant")))
+
+        async def ask(value):
+            command = Command(signal="weft/test/copy/speed", value=value, actor="hand", via="cli")
+            return await taker.commands.execute(command)
+
+        done = await ask(60)
+        assert (done.status, done.value, await counter.read_value()) == (0, 60, 60)
+        refused = await ask(101)
+        assert refused.status == 0x40000000, refused  # Uncertain: written, but the field reads 60
+        assert await counter.read_value() == 60
+        asked = await commands(giver)
+    assert asked == [
+        ("requested", "sparkplug", ""), ("done", "sparkplug", "Good"), ("refused", "sparkplug", "BadOutOfRange")
+    ]  # fmt: skip
