@@ -28,6 +28,7 @@ from weft.bench import plant as bench_plant
 from weft.bus import NEW, Bus, NatsBus, Start
 from weft.bus.api import LIVE
 from weft.model import Batch, Flag
+from weft.runtime import Retry
 
 __all__ = ["run"]
 
@@ -92,7 +93,7 @@ async def _case(connections: int, seconds: float) -> dict[str, Any]:
                     await watcher.wait()
                     await weft.wait()
         for name in ROLES:
-            found |= json.loads(_result(plant, name).read_text())
+            found |= _read(plant, name)
     return found
 
 
@@ -106,6 +107,14 @@ async def _role(name: str, plant: Path, seconds: float) -> AsyncIterator[Process
         finally:
             with suppress(ProcessLookupError):
                 process.terminate()
+
+
+def _read(plant: Path, name: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(_result(plant, name).read_text()))
+    except FileNotFoundError as error:
+        log = (plant.parent / f"{name}.log").read_text(errors="replace").strip()[-2_000:]
+        raise Retry(f"The process {name!r} of the benchmark ended without a result:\n{log}") from error
 
 
 def _result(plant: Path, name: str) -> Path:
