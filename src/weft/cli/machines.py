@@ -120,6 +120,7 @@ def browse(target: str, start: str, settings: tuple[str, ...], most: int, plant:
     type=click.Choice(["auto", "kepware", "ignition", "umh", "telegraf", "excel", "csv"]),
     default="auto",
     show_default=True,
+    help="Whose file it is; auto tells by what is in it.",
 )
 @click.option("--name", default="", help="Of the list that is written; the file's by default.")
 @click.option("--connection", default="", help="For rows of a list that name none.")
