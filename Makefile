@@ -1,4 +1,4 @@
-.PHONY: demo test check bench soak lock clean help
+.PHONY: demo test check bench soak fuzz lock clean help
 
 help:           ## what can be made
 	@grep -hE '^[a-z]+: .*##|^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import NamedTuple
 
 from fuzz.target import Target
 
+from weft.app.commands import _decoded
 from weft.connect.api import Point
 from weft.connect.mqtt import Address
 from weft.connect.mqtt.router import Router
@@ -19,7 +21,7 @@ from weft.connect.vda5050.desk import Desk
 from weft.connect.vda5050.fleet import Fleet
 from weft.connect.vda5050.heard import heard
 from weft.connect.webhook.bodies import payloads_of
-from weft.model import BatchBuilder, ValueType, decode, encode
+from weft.model import BatchBuilder, Call, Command, Outcome, ValueType, decode, encode
 from weft.model.values import FLOATS, INTEGERS
 from weft.mqtt.broker import Message
 from weft.runtime import Invalid
@@ -42,6 +44,8 @@ def _points() -> list[Point]:
     made: list[Point] = []
     for type in SERVED:
         for path in PATHS:
+            if path not in ("", "v") and type is not None:
+                continue
             unit = UNITS[len(made) % 4]
             where = {"kind": "x"} if len(made) % 5 == 0 else {}
             address = Address(topic="t", path=path, time="t" if path else "", time_unit=unit, where=where)
@@ -163,3 +167,38 @@ def _cart_run(data: bytes) -> None:
 mqtt = Target(_mqtt_run, _mqtt_seeds)
 webhook = Target(_webhook_run, _webhook_seeds)
 vda5050 = Target(_cart_run, _cart_seeds)
+
+
+class _Message(NamedTuple):
+    """What of a message on the bus the gateway looks at."""
+
+    body: bytes
+
+
+COMMANDS = (
+    {
+        "id": "1",
+        "signal": "acme/hall/mill/speed",
+        "value": 3.5,
+        "actor": "anna",
+        "reason": "try",
+        "expires": 1,
+    },
+    {
+        "id": "2",
+        "connection": "mill",
+        "target": "i=1",
+        "method": "i=2",
+        "arguments": [1, {"a": None}],
+        "actor": "mes",
+    },
+)
+
+
+def _command_run(data: bytes) -> None:
+    """A command, a call, or the outcome that says why it is none."""
+    for kind in (Command, Call):
+        assert isinstance(_decoded(_Message(data), kind), (kind, Outcome))  # type: ignore[arg-type]  # a message's part
+
+
+commands = Target(_command_run, lambda: [json.dumps(command).encode() for command in COMMANDS])

@@ -81,6 +81,7 @@ TARGETS = {
             "weft.connect.payload",
         ),
     ),
+    "commands": Entry("messages:commands", ("weft.app.commands",)),
     "sparkplug": Entry(
         "sparkplug:payload",
         (
@@ -169,8 +170,9 @@ def peak() -> float:
 
 
 def pieces(data: bytes) -> list[bytes]:
-    """Input cut as a network might: the first byte says how."""
+    """Input cut as a network might, into 64 pieces at most: the first byte says how."""
     if not data:
         return []
     size, rest = data[0], data[1:]
-    return [rest] if not size else [rest[i : i + size] for i in range(0, len(rest), size)]
+    step = max(size, len(rest) // 64)
+    return [rest] if not size else [rest[i : i + step] for i in range(0, len(rest), step)]

@@ -98,3 +98,11 @@ def test_nesting_has_an_end():
         value = {"type": "Variant", "value": value}
     with pytest.raises(writer.Unwritable, match="deeper"):
         writer.variant(24, value)
+
+
+@pytest.mark.parametrize("index", ["65536", "9" * 5000, "01", "²"])
+def test_what_is_no_index_belongs_to_the_name(index):
+    """Also one of more digits than Python makes a number of."""
+    data = writer.qualified_name(f"{index}:x")
+    assert Reader(data).qualified_name() == f"{index}:x"
+    assert data[:2] == b"\0\0"
