@@ -186,7 +186,7 @@ class Line:
             return msgspec.msgpack.decode(self._memory.read_bytes(), type=dict[str, Any])
         except FileNotFoundError:
             return {}
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, ValueError, msgspec.MsgspecError) as error:  # ValueError: no UTF-8
             log.warning(
                 "what the connection remembered cannot be read", connection=self.name, because=str(error)
             )

@@ -25,7 +25,7 @@ class Memory:
             return msgspec.msgpack.decode(self._file.read_bytes(), type=dict[str, Any])
         except FileNotFoundError:
             return {}
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, ValueError, msgspec.MsgspecError) as error:  # ValueError: no UTF-8
             log.warning("a destination's memory cannot be read", file=str(self._file), because=str(error))
             return {}
 

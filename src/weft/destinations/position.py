@@ -45,7 +45,7 @@ async def read_position(bus: Bus, name: str) -> Position | None:
         return None
     try:
         return msgspec.msgpack.decode(note.body, type=Position)
-    except msgspec.MsgspecError as error:
+    except (ValueError, msgspec.MsgspecError) as error:  # ValueError: no UTF-8
         log.warning("a destination's position cannot be read", destination=name, because=str(error))
         return None
 
@@ -79,7 +79,7 @@ class Plan:
             return msgspec.msgpack.decode(self._file.read_bytes(), type=list[Open])
         except FileNotFoundError:
             return []
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, ValueError, msgspec.MsgspecError) as error:  # ValueError: no UTF-8
             log.warning("a destination's plan cannot be read", file=str(self._file), because=str(error))
             return []
 

@@ -56,7 +56,7 @@ class Folder:
             return self._parsed(self.manifest.read_bytes())
         except FileNotFoundError:
             return Manifest()
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, ValueError) as error:  # no JSON, or no UTF-8
             raise NeedsHuman(
                 f"{self.manifest} cannot be read: {error}.",
                 remedy="Start Weft on this folder: it makes the manifest anew from the segments.",
@@ -96,7 +96,7 @@ class Folder:
             return self._parsed(self.manifest.read_bytes())
         except FileNotFoundError:
             return self._rebuild("is missing") if any(self.segments.glob("*.parquet")) else Manifest()
-        except msgspec.DecodeError as error:
+        except ValueError as error:  # no JSON, or no UTF-8
             self.set_aside(self.manifest)
             return self._rebuild(f"cannot be read ({error})")
 
@@ -115,7 +115,7 @@ class Folder:
         for path in sorted(self.segments.glob("*.parquet")):
             try:
                 found.append(about(path))
-            except (OSError, pa.ArrowException, ValueError, msgspec.DecodeError) as error:
+            except (OSError, pa.ArrowException, ValueError) as error:
                 log.warning("segment cannot be read", file=path.name, reason=_line(error))
         # The widest first: what it covers was merged into it.
         found.sort(key=lambda s: (s.first_number - s.number, s.number))

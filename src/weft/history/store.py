@@ -267,7 +267,7 @@ class Store:
                     for key in (_AHEAD, _MEASURED)
                 )
                 return Newest(from_table(table), *told)
-        except (OSError, pa.ArrowException, KeyError, msgspec.MsgspecError) as error:
+        except (OSError, pa.ArrowException, KeyError, ValueError, msgspec.MsgspecError) as error:
             log.warning("the newest samples are gathered from the segments", because=str(error))
         newest = Newest()
         for file in self._shelf.files:

@@ -295,3 +295,21 @@ async def test_a_fault_of_the_connectors_own_reaches_the_supervisor():
     with pytest.raises(ZeroDivisionError):
         await bench.line.run()
     assert bench.line.status.state is LineState.STOPPED
+
+
+@pytest.mark.parametrize("damaged", [b"", b"\xc1", b"\x81\xa1\xff\x01", b"\x81\xa1a\xa1\xff", b"\x93\x01"])
+def test_a_damaged_memory_is_none(tmp_path, damaged):
+    memory = tmp_path / "lines" / "mill.msgpack"
+    line = Line(
+        "mill",
+        Scripted(works),
+        POINTS,
+        clock=HandClock(),
+        forward=lambda batch, stored: None,
+        tell=lambda event: None,
+        memory=memory,
+    )
+    line.remember({"a": "b"})
+    assert (line.recall(), memory.stat().st_mode & 0o777) == ({"a": "b"}, 0o600)
+    memory.write_bytes(damaged)
+    assert line.recall() == {}

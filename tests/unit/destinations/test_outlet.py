@@ -325,8 +325,9 @@ async def test_memory_is_kept(tmp_path):
         assert made.recall() == {}
         made.remember({"bdSeq": 7})
         assert outlet(field.bus, tmp_path, Book()).recall() == {"bdSeq": 7}
-        (tmp_path / "memory.msgpack").write_bytes(b"\xc1")
-        assert made.recall() == {}
+        for damaged in (b"\xc1", b"\x81\xa1\xff\x01", b""):
+            (tmp_path / "memory.msgpack").write_bytes(damaged)
+            assert made.recall() == {}
 
 
 def test_the_pace_is_what_the_page_says():

@@ -211,7 +211,9 @@ async def test_what_an_interruption_left_is_tidied_at_the_start(path):
     assert sorted(file.name for file in path.glob("*.p*")) == ["newest-00000001.parquet"]
 
 
-@pytest.mark.parametrize("harm", ["missing", "broken"])
+@pytest.mark.parametrize(
+    "harm", ["missing", b'{"sealed": ', b'{"sealed": "\xff"}', b'{"segments": [{"file": "\xff"}]}']
+)
 async def test_a_lost_manifest_is_made_anew_from_the_segments(path, harm, monkeypatch):
     monkeypatch.setattr(compaction, "_FEWEST", 2)
     with Store(path) as store:
@@ -226,7 +228,7 @@ async def test_a_lost_manifest_is_made_anew_from_the_segments(path, harm, monkey
     if harm == "missing":
         (path / "manifest.json").unlink()
     else:
-        (path / "manifest.json").write_bytes(b'{"sealed": ')
+        (path / "manifest.json").write_bytes(harm)
     with Store(path) as store:
         assert (store.sealed, len(store.segments)) == (4, 2)
         assert await values(store) == before

@@ -82,7 +82,7 @@ class Reception:
         edge, home = self._who(message)
         try:
             asked = msgspec.msgpack.decode(_bytes(message), type=Asked)
-        except msgspec.MsgspecError as error:
+        except (ValueError, msgspec.MsgspecError) as error:  # ValueError: no UTF-8
             raise Invalid(f"The question of {edge!r} is not understood: {error}") from error
         if len(asked.paths) > AT_ONCE:
             raise Invalid(f"{len(asked.paths)} signals in one question; at most {AT_ONCE}.")
@@ -96,7 +96,7 @@ class Reception:
         edge, _ = self._who(message)
         try:
             hello = msgspec.msgpack.decode(_bytes(message), type=Hello)
-        except msgspec.MsgspecError as error:
+        except (ValueError, msgspec.MsgspecError) as error:  # ValueError: no UTF-8
             raise Invalid(f"The greeting of {edge!r} is not understood: {error}") from error
         known = self._edges[edge]
         now = self._clock.now()
