@@ -147,6 +147,17 @@ async def test_an_edge_may_do_what_it_must_and_nothing_else(tmp_path):
                     pass
 
 
+async def test_what_an_edge_says_wrong_ends_nothing_for_the_others(tmp_path):
+    async with Site(tmp_path).up() as site, NatsBus.connect(site.login()) as bus:
+        subject = f"weft.edge.{EDGE.name}"
+        for kind, said in (("hello", b"\x81\xa7waiting\xa1\xff"), ("numbers", b"\x81\xa5paths\x91\xa1\xff")):
+            for wrong in (b"", b"\xc1", said):
+                with pytest.raises(Invalid):
+                    await bus.request(f"{subject}.{kind}", wrong, timeout=5)
+        answer = await bus.request(f"{subject}.numbers", msgspec.msgpack.encode({"paths": []}), timeout=5)
+        assert msgspec.msgpack.decode(answer)
+
+
 async def test_signals_that_are_not_below_its_home_are_left_out_and_counted(tmp_path):
     foreign = {3: "acme/berlin/hall2/saw/x", 4: f"{HOME}/mill/y"}
     async with Site(tmp_path).up() as site:
