@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from rich.console import Console
 from rich.table import Table
@@ -19,6 +20,7 @@ FAULTS = (
     "sent again",
     "kept after s",
     "far side after s",
+    "load",
     "",
 )
 STORMS = ("connector", "reconnects", "seconds", "memory KiB", "objects", "descriptors", "tasks", "")
@@ -44,6 +46,8 @@ stream are read when it has stopped.
   before it has acknowledged. A birth of Sparkplug tells the newest value; it is not counted.
 - **kept after**, **far side after**: seconds from the end of the last fault until Weft, and the MQTT destination, had
   all that was said until then. A killed Weft is whole again when its page answers.
+- **load**: of the machine (two cores, shared with other programs) in the minute before. Beyond two, seconds are those of
+  a machine that is not quick enough for what it does.
 
 {faults}
 
@@ -70,6 +74,7 @@ def _row(result):
         _three(uns.again, spb.again),
         f"{result.stored:.2f}",
         f"{result.arrived:.2f}",
+        f"{os.getloadavg()[0]:.0f}",
         "ok" if result.ok else "not ok",
     )
 
