@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from weft.bus.gate import Gate
+from weft.bus.gate import Gate, inbox_of
 from weft.bus.session import Address
 from weft.runtime import Conflict, NotFound
 
@@ -30,10 +30,14 @@ PORTS: Final = range(20_000, 30_000)
 _LOOPBACK: Final = "127.0.0.1"
 _ACCOUNT: Final = "WEFT"
 # Devices speak under their own topics; what Weft publishes and how it keeps it is not theirs.
-_NOT_FOR_DEVICES: Final = {
-    "publish": {"deny": ["$JS.>", "$SYS.>", "weft.>", "uns.v1.>", "events.v1.>", "cmd.v1.>"]},
-    "subscribe": {"deny": ["$JS.>", "$SYS.>", "weft.>", "cmd.v1.>"]},
-}
+# Answers are nobody's but theirs who asked: a device that heard them would see every sample that is read, and could
+# forge the acknowledgement of one that is not stored.
+_INNER: Final = ["$JS.>", "$SYS.>", "weft.>", "cmd.v1.>", "_INBOX.>"]
+
+
+def _not_for_devices(gate: Gate | None) -> dict[str, Any]:
+    inner = [*_INNER, *(f"{inbox_of(edge.name)}.>" for edge in (gate.edges if gate else ()))]
+    return {"publish": {"deny": [*inner, "uns.v1.>", "events.v1.>"]}, "subscribe": {"deny": inner}}
 
 
 class Login(msgspec.Struct, kw_only=True):
@@ -156,7 +160,7 @@ class ServerFolder:
                     "user": login.device_user,
                     "password": login.device_password,
                     "allowed_connection_types": ["MQTT"],
-                    "permissions": _NOT_FOR_DEVICES,
+                    "permissions": _not_for_devices(self._gate),
                 }
             )
         return settings

@@ -264,6 +264,38 @@ async def test_devices_reach_their_own_topics_only(tmp_path):
         assert [state.messages for state in await bus.streams()] == [1]
 
 
+async def heard_by_mqtt(login, topic, act):
+    """Subscribes with QoS 0, lets ``act`` happen; the granted QoS (128: refused) and what came in a while."""
+    async with await anyio.connect_tcp("127.0.0.1", login.mqtt_port) as stream:
+        credentials = text("probe"), text(login.device_user), text(login.device_password)
+        await stream.send(packet(0x10, text("MQTT"), b"\x04\xc2\x00\x3c", *credentials))
+        assert (await stream.receive())[3] == 0
+        await stream.send(packet(0x82, b"\x00\x01", text(topic), b"\x00"))
+        granted = (await stream.receive())[4]
+        await act()
+        came = b""
+        with anyio.move_on_after(0.5):
+            while True:
+                came += await stream.receive()
+        return granted, came
+
+
+async def test_devices_do_not_hear_the_answers_of_others(tmp_path):
+    """Who hears an answer hears the samples in it, and can forge the next one."""
+    async with NatsServer(tmp_path / "bus", mqtt_port=0) as server, NatsBus.connect(server.address) as bus:
+        await bus.declare(Stream(name="all", subjects=("packing.>",), max_bytes=1 << 20))
+
+        async def store():
+            await bus.publish(Draft("packing.state", b"secret", ""))
+
+        with anyio.fail_after(10):
+            assert await heard_by_mqtt(server.login, "_INBOX/#", store) == (128, b"")
+            granted, came = await heard_by_mqtt(server.login, "#", store)
+        assert granted == 0
+        assert b"packing/state" in came
+        assert b"_INBOX" not in came
+
+
 async def test_a_server_that_does_not_end_is_ended_by_force(tmp_path, monkeypatch):
     monkeypatch.setattr("weft.bus.server.GRACE", 0.2)
     async with NatsServer(tmp_path / "bus") as server:
