@@ -69,9 +69,9 @@ class Factory:
         for _ in range(3):
             self.inspected.put(self._assembly())
         for _ in range(2):
-            self.assembled.put(self._assembly())
+            self.assembled.put(self._assembly(7.5))
         for _ in range(3):
-            self.washed.put(self.mill.premade())
+            self.washed.put(self.mill.premade(7.5))
         for _ in range(4):
             self.milled.put(self.mill.premade())
         for _ in range(6):
@@ -79,10 +79,12 @@ class Factory:
             self.covers.put(self.press.premade())
         self.palletiser.pallet = [self.packing.premade() for _ in range(2)]
 
-    def _assembly(self) -> Part:
+    def _assembly(self, deviation: float | None = None) -> Part:
         self.robot.made += 1
         shaft, cover = self.lathe.premade(), self.press.premade()
-        return replace(self.mill.premade(), shaft=shaft.serial, cover=cover.serial, runout=4.0, gap=5.0)
+        return replace(
+            self.mill.premade(deviation), shaft=shaft.serial, cover=cover.serial, runout=4.0, gap=5.0
+        )
 
     def step(self) -> None:
         """One :data:`~weft.demo.machine.STEP` on."""

@@ -138,12 +138,14 @@ class Mill(Machine):
         """Parts in the machine: 0 or 1."""
         return int(bool(self.serial))
 
-    def premade(self) -> Part:
+    def premade(self, deviation: float | None = None) -> Part:
         """A part that was made before the simulation began."""
         self.blanks += 1
         self.parts += 1
         self.last_serial = f"{self.blanks:06d}"
-        return Part(self.last_serial, self.programme.product, round(self.random.gauss(8.0, 5.0), 1))
+        if deviation is None:
+            deviation = round(self.random.gauss(8.0, 5.0), 1)
+        return Part(self.last_serial, self.programme.product, deviation)
 
     def work(self) -> bool:
         if not self.serial:

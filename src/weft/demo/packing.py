@@ -59,7 +59,7 @@ class Packing(Machine):
     def premade(self) -> str:
         """A pack that was closed before the simulation began; nobody counts what is in it."""
         self.packs += 1
-        return f"{self.packs + 122:06d}"
+        return f"{self.packs + 120:06d}"
 
     def work(self) -> bool:
         if self._left:
@@ -112,7 +112,7 @@ class Packing(Machine):
         self.packs += 1
         self.packed += len(self.pack)
         self.film -= FILM
-        self.code = f"{self.packs + 122:06d}"
+        self.code = f"{self.packs + 120:06d}"
         self.weight = round(PACK * 11.2 + 0.35 + 0.08 * self.random.gauss(0.0, 1.0), 3)
         self.happened("pack", code=self.code, parts=[part.serial for part in self.pack])
         self.outfeed.put(self.code)

@@ -34,7 +34,10 @@ __all__ = ["Occurrence", "Shown", "Truth", "forget", "last_time", "occurrences",
 
 VALUES: Final = "signal,time,type,value\n"
 EVENTS: Final = "time,machine,event,data\n"
-_TYPES: Final = {type_name(code | array): code | array for code in ValueType for array in (0, ARRAY)}
+_TYPES: Final[dict[str, int]] = {
+    **{type_name(code): code for code in ValueType},
+    **{type_name(code | ARRAY): code | ARRAY for code in ValueType},
+}
 _NAMES: Final = {code: name for name, code in _TYPES.items()}
 
 

@@ -4,6 +4,7 @@ import anyio
 import pytest
 from asyncua import Client, ua
 
+from weft.demo.display import Display
 from weft.demo.factory import Factory
 from weft.demo.layout import MILL_NAME, MILL_PATH
 from weft.demo.mill_signals import MILL
@@ -69,7 +70,8 @@ async def standing_mill(free_tcp_port):
     """A mill inside this process whose time stands still."""
     factory, timeline = Factory(), Timeline(0, 0, last=0)
     with Truth(None, "mill") as truth:
-        server = OpcUaServer(factory, timeline, truth, path=MILL_PATH, name=MILL_NAME, sensors=MILL)
+        display = Display(factory, timeline, truth, name="mill", path=MILL_PATH, sensors=MILL)
+        server = OpcUaServer(display, name=MILL_NAME)
         async with anyio.create_task_group() as tasks:
             await tasks.start(server.run, free_tcp_port)
             yield free_tcp_port
