@@ -57,6 +57,11 @@ class Recorder:
             yield self
             group.cancel_scope.cancel()
 
+    @property
+    def count(self):
+        """Of all values so far, both ways."""
+        return sum(len(heard) for where in (self.uns, self.spb) for heard in where.values())
+
     def newest(self, where, name):
         """The highest value so far."""
         return max((heard.value for heard in getattr(self, where).get(name, ())), default=0)

@@ -146,7 +146,15 @@ class World:
         last = {name: said[-1].value for name, said in self.said().items()}
         with contextlib.suppress(TimeoutError):
             await until(lambda: self.has(last), seconds, every=0.1)
-        await anyio.sleep(1.0)  # what is doubled comes late
+        await self._quiet()
+
+    async def _quiet(self, still=3.0, seconds=300):
+        """Until nothing has come for a while: backlog comes after what is live, and what is doubled comes last."""
+        with anyio.move_on_after(seconds):
+            before = -1
+            while (count := self.recorder.count) > before:
+                before = count
+                await anyio.sleep(still)
 
     def has(self, values):
         """Whether both destinations have delivered these values, by signal, or later ones."""
