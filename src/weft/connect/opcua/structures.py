@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import anyio
 from asyncua.ua.uaerrors import UaStatusCodeError
 
 from weft.connect.opcua.types import Types, above
@@ -38,12 +39,15 @@ class Structures:
         self._types = Types(session)
         self._defined: dict[str, Definition | None] = {}  # by data type
         self.known: dict[str, Definition | None] = {}
+        self._asking = anyio.Lock()
 
     async def learn(self, encodings: set[str]) -> None:
         """Asks for these and empties the set."""
-        for encoding in list(encodings):
-            if len(self.known) < MOST_KNOWN:
-                self.known[encoding] = await self._learn(encoding)
+        # One at a time: what another has begun to describe would pass for what cannot be described.
+        async with self._asking:
+            for encoding in list(encodings):
+                if encoding not in self.known and len(self.known) < MOST_KNOWN:
+                    self.known[encoding] = await self._learn(encoding)
         encodings.clear()
 
     async def reading(self, read: Callable[[Mapping[str, Definition | None], set[str]], _Read]) -> _Read:
