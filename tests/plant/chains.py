@@ -43,7 +43,7 @@ def opcua(url, **more):
 def server(port, extra=""):
     """A file of destinations/ for an OPC UA server that everybody may read, and one user may write to."""
     return (
-        f"[opcua]\nport = {port}\ninsecure = true\nanonymous = true\nheartbeat = 1.0\n{extra}"
+        f"[opcua]\nport = {port}\ninsecure = true\nanonymous = true\n{extra}"
         '[opcua.users.mes]\npassword = "warp and weft"\nwrite = true\n'
     )
 
