@@ -32,12 +32,12 @@ _ACCOUNT: Final = "WEFT"
 # Devices speak under their own topics; what Weft publishes and how it keeps it is not theirs.
 # Answers are nobody's but theirs who asked: a device that heard them would see every sample that is read, and could
 # forge the acknowledgement of one that is not stored.
-_INNER: Final = ["$JS.>", "$SYS.>", "weft.>", "cmd.v1.>", "_INBOX.>"]
+_INNER: Final = ["$JS.>", "$SYS.>", "weft.>", "cmd.v1.>", "uns.v1.>", "events.v1.>", "_INBOX.>"]
 
 
 def _not_for_devices(gate: Gate | None) -> dict[str, Any]:
     inner = [*_INNER, *(f"{inbox_of(edge.name)}.>" for edge in (gate.edges if gate else ()))]
-    return {"publish": {"deny": [*inner, "uns.v1.>", "events.v1.>"]}, "subscribe": {"deny": inner}}
+    return {"publish": {"deny": inner}, "subscribe": {"deny": inner}}
 
 
 class Login(msgspec.Struct, kw_only=True):
