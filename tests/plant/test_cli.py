@@ -78,6 +78,18 @@ def test_version_is_the_package_s():
     assert (answer.returncode, answer.stdout) == (0, f"weft {version('weft')}\n")
 
 
+def test_events_tell_what_has_happened(plant):
+    told = plant.weft("events", "connection.state")
+    assert told.returncode == 0, told
+    assert any("weft.connection.state" in line and "state=up" in line for line in told.stdout.splitlines())
+    assert plant.weft("events", "no.such.kind").stdout == ""
+    documents = [json.loads(line) for line in plant.weft("events", "--json", "--source", "*").stdout.splitlines()]
+    assert {"kind", "source", "time", "recorded", "data", "id"} == set(documents[0])
+    assert [document["recorded"] for document in documents] == sorted(d["recorded"] for d in documents)
+    wrong = plant.weft("events", "--since", "yesterday")
+    assert (wrong.returncode, "no time" in wrong.stderr) == (1, True)
+
+
 @pytest.mark.parametrize("args", [("nonsense",), ("query",), ("up", "--port", "70000")])
 def test_wrong_usage_is_told_with_exit_code_2(args):
     answer = weft(*args)

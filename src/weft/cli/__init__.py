@@ -175,6 +175,31 @@ def tail(pattern: str, seconds: float | None, plant: Path, as_json: bool) -> Non
     follow(pattern, seconds=seconds, plant=plant, as_json=as_json)
 
 
+@app.command(short_help="Show what has happened.")
+@click.argument("kind", default="*")
+@click.option("--source", default="*", help="Only of these: a connection, a signal; ``*`` is any text.")
+@click.option(
+    "--since", default="1d", show_default=True, help="30m, 8h, 7d, or a time such as 2026-01-31T06:00:00Z."
+)
+@click.option("-f", "--follow", is_flag=True, help="And what happens from now on.")
+@click.option("--for", "seconds", type=positive, help="Stop after so many seconds.")
+@plant_option
+@json_option
+def events(kind: str, since: str, **options: Any) -> None:
+    """Show what has happened: connections, gaps, alarms, commands and who gave them, clocks. KIND picks some, with or
+    without ``weft.`` before it.
+
+    \b
+    Examples:
+      weft events
+      weft events 'command.*' --since 7d
+      weft events alarm --source mill --follow --json
+    """
+    from weft.cli.events import events as show
+
+    show(kind, since_text=since, **options)
+
+
 @app.command(short_help="Ask the history in SQL.")
 @click.argument("sql")
 @plant_option
