@@ -151,7 +151,7 @@ def test_a_broken_plant_is_told_with_file_and_line(tmp_path):
     [
         ("opc.tcp://127.0.0.1:1", "Nobody listens at opc.tcp://127.0.0.1:1"),
         ("mqtt://127.0.0.1:1", "No broker answers at 127.0.0.1:1"),
-        ("modbus://127.0.0.1:1", "offers no list"),
+        ("modbus://127.0.0.1:1", "cannot say which registers it has"),
         ("opc.tcp://127.0.0.1:99999", "is no address"),
         ("foo://127.0.0.1", "no connector 'foo'"),
     ],
