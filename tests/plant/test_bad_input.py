@@ -85,7 +85,7 @@ async def _look_at_the_lathe(house, begin):
 async def _look_at_the_meter(house):
     line = status(house, "meter")
     assert line.state is LineState.DOWN
-    assert "no Modbus TCP answer" in line.reason
+    assert "no Modbus answer" in line.reason
     assert "127.0.0.1:" in line.reason
     rows = await rows_of(house, "meter/power")
     assert rows
