@@ -83,7 +83,9 @@ def test_events_tell_what_has_happened(plant):
     assert told.returncode == 0, told
     assert any("weft.connection.state" in line and "state=up" in line for line in told.stdout.splitlines())
     assert plant.weft("events", "no.such.kind").stdout == ""
-    documents = [json.loads(line) for line in plant.weft("events", "--json", "--source", "*").stdout.splitlines()]
+    documents = [
+        json.loads(line) for line in plant.weft("events", "--json", "--source", "*").stdout.splitlines()
+    ]
     assert {"kind", "source", "time", "recorded", "data", "id"} == set(documents[0])
     assert [document["recorded"] for document in documents] == sorted(d["recorded"] for d in documents)
     wrong = plant.weft("events", "--since", "yesterday")

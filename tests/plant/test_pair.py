@@ -104,9 +104,9 @@ class Seen:
         found = [m.body for m in self.events if m.body.kind == Kind.DATA_GAP and m.body.source == "hall1"]
         return [(e.data["first"], e.data["last"]) for e in found]
 
-    def ticks(self, handle):
+    def ticks(self, handle, name=""):
         found = []
-        for message in self.samples:
+        for message in self.of(name) if name else self.samples:
             batch = message.body
             rows = (batch.signal == handle) & (batch.type != 0)
             found += (batch.time[rows] // TICK).tolist()
