@@ -8,7 +8,7 @@ from litestar import Router, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from weft import web
-from weft.runtime import Conflict, Denied, Invalid, NeedsHuman, NotFound, Retry
+from weft.runtime import Conflict, Denied, Invalid, NeedsHuman, NotFound, Retry, configure_log
 from weft.web import guard
 
 pytestmark = pytest.mark.anyio
@@ -91,6 +91,7 @@ async def test_errors_are_problems(program, kind, status, name):
 
 
 async def test_a_fault_of_our_own_gives_nothing_away(program, capsys):
+    configure_log()  # to this test's own stderr, whatever ran before
     answer = await program.get("/api/v1/fails/bug")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
