@@ -6,9 +6,10 @@ import msgspec
 import pytest
 from litestar import Router, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
+from structlog.testing import capture_logs
 
 from weft import web
-from weft.runtime import Conflict, Denied, Invalid, NeedsHuman, NotFound, Retry, configure_log
+from weft.runtime import Conflict, Denied, Invalid, NeedsHuman, NotFound, Retry
 from weft.web import guard
 
 pytestmark = pytest.mark.anyio
@@ -90,21 +91,13 @@ async def test_errors_are_problems(program, kind, status, name):
     assert ("retry-after" in answer.headers) == (kind == "retry")
 
 
-@pytest.fixture
-def own_log(capsys):
-    """Log to this test's stderr, wherever what ran before has sent it."""
-    configure_log()
-    yield capsys
-    with capsys.disabled():
-        configure_log()
-
-
-async def test_a_fault_of_our_own_gives_nothing_away(program, own_log):
-    answer = await program.get("/api/v1/fails/bug")
+async def test_a_fault_of_our_own_gives_nothing_away(program):
+    with capture_logs() as told:
+        answer = await program.get("/api/v1/fails/bug")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
     assert "secret detail" not in answer.text
-    logged = "".join(own_log.readouterr())
+    logged = str(told)
     assert "secret detail" in logged
     assert "test_app.py" in logged, "the log names the place"
     assert program.headers["authorization"] not in logged
