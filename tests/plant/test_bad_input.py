@@ -99,7 +99,11 @@ async def _look_at_the_mill(house):
         assert ("Mill1.Nowhere" if path.endswith("unknown") else "urn:nobody:here") in reason
         (row,) = await rows_of(house, path.removeprefix(f"{SITE}/"))
         assert quality.severity(row.status) == "bad"
-    assert len([row for row in await rows_of(house, "mill/load") if not row.status]) > 1
+
+    async def moves():
+        return len([row for row in await rows_of(house, "mill/load") if not row.status]) > 1
+
+    await until(moves)
 
 
 async def _look_at_the_pages(house):
