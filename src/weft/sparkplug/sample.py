@@ -13,8 +13,11 @@ from weft.sparkplug.payload import Metric, PropertySet, PropertyValue
 from weft.sparkplug.quality import QUALITY, STATUS, quality_of, status_of
 from weft.sparkplug.value import TYPE, add_text, has_exact, natural, put, restored
 
-__all__ = ["TIME", "Sample", "declared_type", "metric_of", "sample_of"]
+__all__ = ["DECLARED", "TIME", "Sample", "declared_type", "metric_of", "sample_of"]
 
+DECLARED: Final = (
+    "weft:declared"  # in a birth whose value is not of the type that is declared, such as a null
+)
 TIME: Final = "weft:time"  # ns UTC where a count of milliseconds since 1970 does not reach
 _MS: Final = 1_000_000
 _UINT32, _INT64 = 7, 4  # datatypes of the properties
@@ -60,8 +63,9 @@ def _add(metric: Metric, key: str, kind: int, field: int, value: int) -> None:
 
 
 def declared_type(metric: Metric) -> int:
-    """The Weft type that a birth's metric announces: by its property, else by its datatype."""
-    named = _named_type(metric)
+    """The Weft type that a birth's metric announces: by its properties, else by its datatype."""
+    named = _named_type(metric, DECLARED)
+    named = _named_type(metric) if named is None else named
     return type_of(metric.datatype or 0) if named is None else named
 
 
@@ -86,8 +90,8 @@ def sample_of(metric: Metric, datatype: int, declared: int) -> Sample:
     return Sample(code, value, status, time if time < 2**63 else 0, int(flags))
 
 
-def _named_type(metric: Metric) -> int | None:
-    found = None if metric.properties is None else metric.properties.get(TYPE)
+def _named_type(metric: Metric, key: str = TYPE) -> int | None:
+    found = None if metric.properties is None else metric.properties.get(key)
     return code_named(found.value) if found is not None and isinstance(found.value, str) else None
 
 

@@ -16,7 +16,7 @@ from weft.sparkplug.datatype import FIELD_OF, WIDTH, DataType, Field
 from weft.sparkplug.encode import encode, encode_metric, framed
 from weft.sparkplug.kinds import EPOCH, type_of
 from weft.sparkplug.payload import Metric, Payload, PropertySet, PropertyValue
-from weft.sparkplug.sample import Sample, metric_of
+from weft.sparkplug.sample import DECLARED, Sample, metric_of
 from weft.sparkplug.value import TYPE, add_text
 from weft.sparkplug.wire import block
 
@@ -67,7 +67,9 @@ def _born(metric: plans.Metric, row: Row | None, now: int, *, exact_time: bool) 
     found = metric_of(sample, metric.datatype, metric.kind, exact_time=exact_time)
     found.name, found.alias, found.datatype = metric.name, metric.alias, int(metric.datatype)
     told = None if found.properties is None else found.properties.get(TYPE)
-    if told is None and metric.kind != type_of(metric.datatype):
+    if told is not None:  # the present value's, which says nothing of those to come
+        add_text(found, DECLARED, type_name(metric.kind))
+    elif metric.kind != type_of(metric.datatype):
         add_text(found, TYPE, type_name(metric.kind))
     _describe(found, metric)
     return found
