@@ -11,10 +11,10 @@ from weft.app.commands import _decoded
 from weft.connect.api import Point
 from weft.connect.mqtt import Address
 from weft.connect.mqtt.router import Router
-from weft.connect.mqtt.tally import Tally
 from weft.connect.payload import Payload, target_of
 from weft.connect.payload.leaves import clock, leaves
 from weft.connect.payload.reading import Reading
+from weft.connect.tally import Tally
 from weft.connect.testing import Recorder
 from weft.connect.vda5050 import Address as CartAddress
 from weft.connect.vda5050.desk import Desk

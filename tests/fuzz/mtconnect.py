@@ -10,12 +10,11 @@ from weft.connect.mtconnect.document import Streams, assets_of, header_of, refus
 from weft.connect.mtconnect.model import model_of
 from weft.connect.mtconnect.multipart import Parts
 from weft.connect.mtconnect.router import Router
-from weft.connect.mtconnect.tally import Tally as ItemTally
 from weft.connect.shdr import Address
 from weft.connect.shdr.address import PARTS, Category
 from weft.connect.shdr.index import Index
 from weft.connect.shdr.reader import Reader
-from weft.connect.shdr.tally import Tally
+from weft.connect.tally import Tally
 from weft.model import decode, encode
 from weft.runtime import Invalid, xml
 
@@ -109,7 +108,7 @@ def _document_run(data: bytes) -> None:
     model_of(root)
     document: Streams = streams_of(root)
     for model in (MODEL, model_of(root)):
-        router = Router(model, ITEMS, lambda *_: None, ItemTally("fuzz"), {})
+        router = Router(model, ITEMS, lambda *_: None, Tally("fuzz"), {})
         batch = router.read(document.observations, NOW)
         assert len(decode(encode(batch))) == len(batch)  # type: ignore[arg-type]  # a batch comes back as one
         router.again(document.observations, NOW)

@@ -9,7 +9,7 @@ from fuzz.target import Target
 from weft.connect.api import Point
 from weft.connect.sparkplug import Address
 from weft.connect.sparkplug.host import Host
-from weft.connect.sparkplug.tally import Tally
+from weft.connect.tally import Tally
 from weft.model import decode as from_wire
 from weft.model import encode as to_wire
 from weft.mqtt.broker import Message

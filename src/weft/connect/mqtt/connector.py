@@ -17,7 +17,7 @@ from weft.connect.mqtt import address
 from weft.connect.mqtt.listing import Listing
 from weft.connect.mqtt.outlet import write
 from weft.connect.mqtt.router import Router
-from weft.connect.mqtt.tally import Tally
+from weft.connect.tally import Tally
 from weft.model.quality import BAD_CONFIGURATION_ERROR
 from weft.mqtt.session import REFUSED, Session
 from weft.runtime import Clock, Retry, SystemClock, WeftError

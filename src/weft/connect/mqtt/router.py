@@ -8,8 +8,8 @@ from typing import Final
 from weft.connect.api import Point
 from weft.connect.mqtt import topics
 from weft.connect.mqtt.address import Address
-from weft.connect.mqtt.tally import Tally
 from weft.connect.payload import Payload, Reading, Target, target_of
+from weft.connect.tally import Tally
 from weft.model import Batch, BatchBuilder, Flag
 from weft.model.quality import BAD_CONFIGURATION_ERROR
 from weft.mqtt.broker import Message

@@ -17,7 +17,7 @@ from weft.connect.mtconnect.library import Library
 from weft.connect.mtconnect.model import model_of
 from weft.connect.mtconnect.place import Place
 from weft.connect.mtconnect.router import Router
-from weft.connect.mtconnect.tally import Tally
+from weft.connect.tally import Tally
 from weft.runtime import NeedsHuman, Retry, WeftError
 
 __all__ = ["Reader"]

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from weft.connect.api import Point
 from weft.connect.mtconnect.document import Observation
 from weft.connect.mtconnect.model import Item, Model
-from weft.connect.mtconnect.tally import Tally
 from weft.connect.mtconnect.values import UNTOLD, Read, reader_of, series
 from weft.connect.shdr.tokens import Stamps
+from weft.connect.tally import Tally
 from weft.model import Batch, BatchBuilder, Flag
 from weft.model.quality import BAD_CONFIGURATION_ERROR, BAD_NODE_ID_UNKNOWN
 from weft.runtime import Invalid, NotFound

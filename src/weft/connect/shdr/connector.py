@@ -14,7 +14,7 @@ from weft.connect.shdr import address
 from weft.connect.shdr.listing import found
 from weft.connect.shdr.pulse import Pulse, keep_alive
 from weft.connect.shdr.reader import Reader
-from weft.connect.shdr.tally import Tally
+from weft.connect.tally import Tally
 from weft.runtime import Retry, SystemClock
 
 __all__ = ["Shdr"]

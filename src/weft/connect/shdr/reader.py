@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 from weft.connect.api import Point
 from weft.connect.shdr.address import CONDITION, MESSAGE
 from weft.connect.shdr.index import ASSET, REMOVED, Entry, Index, Refuse
-from weft.connect.shdr.tally import NO_SIGNAL, NO_SIGNAL_FOR_ASSET, Tally
 from weft.connect.shdr.tokens import LONGEST, Lines, Stamp, Stamps, fields_of
 from weft.connect.shdr.values import MISSING
+from weft.connect.tally import NO_SIGNAL, NO_SIGNAL_FOR_ASSET, Tally
 from weft.model import Batch, BatchBuilder, Flag
 
 __all__ = ["LEVELS", "Last", "Reader"]

@@ -15,7 +15,7 @@ from weft.connect.api import Found, Link, Point, Write
 from weft.connect.sparkplug import address, commands
 from weft.connect.sparkplug.host import Host
 from weft.connect.sparkplug.listing import Listing
-from weft.connect.sparkplug.tally import Tally
+from weft.connect.tally import Tally
 from weft.model import Batch, quality
 from weft.mqtt.outgoing import Will
 from weft.mqtt.session import REFUSED, Session

@@ -9,7 +9,7 @@ from weft.connect.api import Point
 from weft.connect.sparkplug.births import Declaration
 from weft.connect.sparkplug.node import Arrived, Effect, Node
 from weft.connect.sparkplug.samples import Samples
-from weft.connect.sparkplug.tally import Tally
+from weft.connect.tally import Tally
 from weft.model import Batch
 from weft.mqtt.broker import Message
 from weft.sparkplug.scan import scan

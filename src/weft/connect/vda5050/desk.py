@@ -11,10 +11,10 @@ import msgspec
 from weft.connect.api import Link, Point
 from weft.connect.payload.document import ABSENT, Steps, look, steps
 from weft.connect.payload.values import check_type, typed
+from weft.connect.tally import Tally
 from weft.connect.vda5050.errors import Errors
 from weft.connect.vda5050.fleet import Cart, Fleet
 from weft.connect.vda5050.heard import Heard
-from weft.connect.vda5050.tally import Tally
 from weft.model import Batch, BatchBuilder, Flag, Kind, ValueType
 from weft.model.quality import BAD_CONFIGURATION_ERROR, BAD_NO_COMMUNICATION, BAD_NOT_CONNECTED
 from weft.runtime import Invalid

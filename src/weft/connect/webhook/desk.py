@@ -8,7 +8,7 @@ import anyio
 
 from weft.connect.api import Link, Point
 from weft.connect.payload import Payload, Reading, Target, target_of
-from weft.connect.webhook.tally import Tally
+from weft.connect.tally import Tally
 from weft.model import Batch, BatchBuilder, Flag, ValueType
 from weft.model.quality import BAD_CONFIGURATION_ERROR
 from weft.runtime import Invalid

@@ -11,9 +11,9 @@ from weft.connect.api import Point
 from weft.connect.mqtt import Address, Config, topics
 from weft.connect.mqtt.listing import Listing
 from weft.connect.mqtt.router import Router
-from weft.connect.mqtt.tally import Tally
 from weft.connect.payload.document import ABSENT, NOT_JSON, look, parse, steps
 from weft.connect.payload.moment import moment
+from weft.connect.tally import Tally
 from weft.model import ARRAY, Flag, ValueType, concat, quality
 from weft.mqtt.broker import Message
 from weft.runtime import Invalid, NeedsHuman

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from weft.connect.api import Point
 from weft.connect.shdr import Address
 from weft.connect.shdr.reader import Reader
-from weft.connect.shdr.tally import Tally
 from weft.connect.shdr.tokens import LONGEST
+from weft.connect.tally import Tally
 from weft.model import ARRAY, Flag, ValueType, concat, instant, quality
 
 NOW = 1_800_000_000_000_000_000

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from weft.connect.api import Point, Write
 from weft.connect.sparkplug import Address, Config, Sparkplug
 from weft.connect.sparkplug.host import Host
-from weft.connect.sparkplug.tally import Tally
+from weft.connect.tally import Tally
 from weft.model import Flag, ValueType, concat, quality
 from weft.mqtt.broker import Message
 from weft.runtime import Retry
